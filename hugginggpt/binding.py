@@ -6,26 +6,24 @@ ends with the name of a text file. A list makes the task run on each element; se
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.media import Text, is_table, text_of
+from hugginggpt.media import Text, text_of
+from hugginggpt.naming import find_resource, first_page_named, named_at_the_end, views_of, words_before
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
-from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.stored_inputs import StoredInput
-from hugginggpt.text import composed, is_blank
+from hugginggpt.text import is_blank
 
 _BLANK = "Its text is empty, or has only spaces and invisible characters: give it some words."
 _BETWEEN = "\n\n"  # between the results of a list that are inserted into a text
@@ -59,64 +57,10 @@ class BoundTask:
 READING = frozenset({"image-to-text", "document-question-answering"})
 """The kinds that want every page of a picture with several, such as a scan."""
 
-_PAGE = re.compile(r"(?P<name>.+)#page=(?P<first>[1-9]\d{0,4})(?:-(?P<last>[1-9]\d{0,4}))?", re.DOTALL)
-"""One page of a document, or several, as in the address of a PDF (RFC 8118)."""
-
 
 def page_marked(number: int, text: str) -> str:
     """The text of a page, with its number on a line before it."""
     return f"[page {number}]\n{text}"
-
-
-def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
-    """The resource that a literal names, by its name or by the path or URL it came from; None if it names none.
-
-    A text input takes tables and structured results as their text, and a table input takes texts that hold a table.
-    """
-    if not isinstance(value, str):
-        return None
-    named = composed(value)
-    for resource in resources:
-        if named in (composed(resource.name), composed(resource.source)) and _views(resource, wanted):
-            return resource
-    if (page := _PAGE.fullmatch(value)) is None:
-        return None
-    whole = find_resource(page["name"], wanted, resources)
-    return whole if whole is not None and _views(whole, wanted, value) else None
-
-
-def _views(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact, ...]:
-    """What an input gets from a resource: of a document, all its parts of the input's type, or those that are named."""
-    artifact, views = resource.artifact, resource.views(wanted.type)
-    if not views and wanted.type is ValueType.TEXT:
-        views = resource.views(ValueType.TABLE) or resource.views(ValueType.STRUCTURED)
-    if not views and wanted.type is ValueType.TABLE and artifact.type is ValueType.TEXT:
-        views = (artifact.model_copy(update={"type": ValueType.TABLE}),) if _holds_table(artifact.preview or "") else ()
-    page = _PAGE.fullmatch(value) if resource.parts is not None else None
-    if page is None:
-        return views
-    first, last = int(page["first"]), int(page["last"] or page["first"])
-    if wanted.type is ValueType.TEXT:
-        return tuple(view.model_copy(update={"mime": f"{view.mime}; pages={first}-{last}"}) for view in views)
-    return views[first - 1 : last]
-
-
-@lru_cache(maxsize=256)
-def _holds_table(preview: str) -> bool:
-    return is_table(preview, cut=len(preview) >= PREVIEW_CHARS)
-
-
-def named_at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
-    """The text file in a text such as `make it shorter: letter.txt`, for kinds that follow instructions."""
-    if kind not in TEMPLATED or wanted.name != "text":
-        return None
-    text = composed(str(value))
-    ending = [r for r in resources if text.endswith(f" {composed(r.name)}") and find_resource(r.name, wanted, [r])]
-    return max(ending, key=lambda r: len(r.name), default=None)
-
-
-def _words_before(value: Scalar, ending: Resource) -> str:
-    return composed(str(value)).removesuffix(composed(ending.name))
 
 
 def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | None:
@@ -202,8 +146,7 @@ def _first_page(value: Any, upstream: Mapping[int, TaskResult]) -> int:
         return 0
     if (sole := sole_reference(value)) is not None:
         return upstream[sole].first_page
-    page = _PAGE.fullmatch(str(value))
-    return int(page["first"]) if page else 1
+    return first_page_named(value)
 
 
 def _row(row: dict[str, Any]) -> Inputs | MissingInput:
@@ -265,7 +208,7 @@ class _Source:
         resource = find_resource(value, self.wanted, self.resources)
         if resource is None:
             return ()
-        views = _views(resource, self.wanted, str(value))
+        views = views_of(resource, self.wanted, str(value))
         is_picture = resource.artifact.type is ValueType.IMAGE and resource.parts is not None
         if not is_picture or self.kind in READING or len(views) <= 1:
             return views
@@ -308,7 +251,7 @@ class _Source:
             return MissingInput(f"There is no file '{value}' in this request.")
         ending = named_at_the_end(self.kind, value, self.wanted, self.resources)
         if ending is not None:
-            words, text = _words_before(value, ending), self.texts.read(ending.artifact)
+            words, text = words_before(value, ending), self.texts.read(ending.artifact)
             self.texts.take(len(words) + len(text))
             return Text(words + text)
         return self._filled(str(value))
@@ -415,11 +358,11 @@ def _content(
     if resource is not None and resource.parts is None:
         return _Content({"sha256": resource.artifact.sha256})
     if resource is not None:
-        views = [view.mime for view in _views(resource, wanted, str(value))]
+        views = [view.mime for view in views_of(resource, wanted, str(value))]
         return _Content({"sha256": resource.artifact.sha256, "views": views})
     ending = named_at_the_end(kind, value, wanted, resources)
     if ending is not None:
-        return _Content({"text": _words_before(value, ending), "sha256": ending.artifact.sha256})
+        return _Content({"text": words_before(value, ending), "sha256": ending.artifact.sha256})
     referred = references_in(value)
     if wanted.type is not ValueType.TEXT and not referred:
         return _Content(None, whole=False)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from hugginggpt.binding import find_resource, named_at_the_end
 from hugginggpt.capabilities import ValueType
+from hugginggpt.naming import find_resource, named_at_the_end
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.references import reference
 from hugginggpt.resource import Resource

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
 
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.binding import find_resource
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.media.input_formats import by_ending
+from hugginggpt.naming import find_resource, pages_beyond, pages_named
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
@@ -205,7 +205,7 @@ class Namespace:
                         f"Task {task.id} ({task.task}) takes {wanted.type} in '{name}', "
                         f"but '{_shown(value)}' is {resource.artifact.type}."
                     )
-            renamed[(task.id, name, value)] = resource.name
+            renamed[(task.id, name, value)] = resource.name + pages_named(value, resource)
         return _renamed(plan, renamed), tuple(resources)
 
     def _obstacle(self, value: Scalar, wanted: Input) -> str | None:
@@ -215,6 +215,8 @@ class Namespace:
         other = next((r for r in self.resources if text in (composed(r.name), composed(r.source))), None)
         if other is not None:
             return f"{other.artifact.type}, not {wanted.type}"
+        if (pages := pages_beyond(text, wanted, self.resources)) is not None:
+            return pages
         if wanted.type is not ValueType.TEXT:
             if _URL.fullmatch(text):
                 return "a URL that is not in the request"

@@ -19,7 +19,7 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.reading import with_reading
 from hugginggpt.resource import Parts, Resource
-from hugginggpt.resources import load_resources
+from hugginggpt.resources import Namespace, load_resources
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
 from hugginggpt.stored_inputs import InputReader
@@ -123,6 +123,16 @@ def test_pages_can_be_named(load: Any, store: ArtifactStore) -> None:
     assert bound.first_page == 2 and bound.is_list
     (one,) = inputs(task("object-detection", image="order.pdf#page=2"), [pdf], store)
     assert one.text == PAGES[1]
+
+
+def test_pages_stay_named_when_a_plan_is_resolved(load: Any, store: ArtifactStore, settings: Settings) -> None:
+    pdf = load("order.pdf", written_pdf())
+    names = Namespace.of("?", [], (pdf,), given=False, settings=settings)
+    for name in ("order.pdf", pdf.source):
+        plan, _ = names.resolve(Plan(tasks=(task("image-to-text", image=f"{name}#page=2"),)), store)
+        assert plan.tasks[0].args == {"image": "order.pdf#page=2"}
+    (problem,) = names.problems(Plan(tasks=(task("image-to-text", image="order.pdf#page=17"),)))
+    assert problem.endswith("which is beyond the end of order.pdf, which has 3 pages.")
 
 
 def test_what_was_read_of_pages_is_one_text(store: ArtifactStore) -> None:
