@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.controller.embedded.questions import unplanned_questions
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
 from hugginggpt.controller.not_done import not_done
 from hugginggpt.plan import PlannedTask
 from hugginggpt.plan.origins import Names, origins
@@ -159,11 +160,16 @@ class _Composition:
 
     def _answer(self, outcome: TaskOutcome, *, alone: bool) -> str:
         """The answer to a question: by itself, or after the question. Each of a list stands after its own."""
-        questions, parts = self._questions(outcome), self._result(outcome)
+        questions, parts = self._questions(outcome), list(self._result(outcome))
         if len(questions) == len(self.results[outcome.planned.id].items) > 1:
             several = sum(isinstance(value, list) for value in outcome.planned.args.values()) > 1
             return "\n\n".join(f"{questions[part.number]}\n{part.written(labelled=several)}" for part in parts)
-        lines = [part.written(labelled=self.results[outcome.planned.id].is_list) for part in parts]
+        labelled = self.results[outcome.planned.id].is_list
+        if self.results[outcome.planned.id].first_page:
+            # Of the sheets or pages of one document, those that say nothing of it are no part of the answer.
+            parts = [part for part in parts if part.text != DOES_NOT_SAY] or parts[:1]
+            labelled = len(parts) > 1
+        lines = [part.written(labelled=labelled) for part in parts]
         return "\n".join(filter(None, ["" if alone else " ".join(questions), *lines]))
 
     def _result(self, outcome: TaskOutcome) -> Iterator[_Part]:
