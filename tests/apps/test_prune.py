@@ -1,4 +1,5 @@
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def old_request() -> str:
     return request_id
 
 
-def test_what_is_old_goes_and_is_counted(inside: CliRunner) -> None:
+def test_what_is_old_goes_and_is_counted(inside: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests have recordings there at the same time.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     request_id = old_request()
     made = artifact("nobody's")
     get_store().put_bytes(b"nobody's", made.type, made.mime)

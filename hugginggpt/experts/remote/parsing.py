@@ -9,7 +9,6 @@ from PIL import ImageOps
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.media import Audio, Video
-from hugginggpt.media.pictures import plain
 from hugginggpt.redaction import redact
 from hugginggpt.spoken import spoken_in, without_thoughts
 from hugginggpt.text import one_line
@@ -74,6 +73,8 @@ def best_answer(answer: Iterable[Any]) -> str:
 
 def picture(answer: PILImage.Image) -> PILImage.Image:
     """The decoded picture: upright, in RGB, RGBA or L."""
+    from hugginggpt.media.pictures import plain
+
     if answer.width * answer.height > _MOST_PIXELS:
         raise ValueError(f"a picture of {answer.width} x {answer.height} pixels")
     answer.load()
