@@ -199,5 +199,5 @@ def _whole(artifact: Artifact) -> Artifact:
     """An artifact whose preview is all of its text, unless it is no longer stored."""
     if artifact.preview is not None and len(artifact.preview) == PREVIEW_CHARS:
         with suppress(StorageError):
-            return artifact.model_copy(update={"preview": text_of(get_store().get(artifact))})
+            return artifact.model_copy(update={"preview": text_of(get_store().get(artifact)) or artifact.preview})
     return artifact
