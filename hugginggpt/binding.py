@@ -304,12 +304,14 @@ class Fingerprint:
 
     Attributes:
         whole: every input is available.
+        reads: an input is a table or a part of a document, which our code reads from the same bytes.
         seed: a seed for the task. It stays when only a parameter with a range changes, so that louder speech is the
             same speech.
     """
 
     sha256: str
     whole: bool
+    reads: bool
     seed: int
 
 
@@ -319,8 +321,8 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
     If they exceed the limits of `bind`, only the arguments are hashed, and `whole` is false.
     """
     if _too_much(task, upstream) is not None:
-        return _fingerprint(task, task.args, whole=False)
-    whole = True
+        return _fingerprint(task, task.args, whole=False, reads=True)
+    whole, reads = True, False
     inputs: dict[str, Any] = {}
     for name, value in task.args.items():
         wanted = task.capability.input(name)
@@ -330,15 +332,16 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
         elements = value if isinstance(value, list) else [value]
         contents = [_content(task.task, element, wanted, resources, upstream) for element in elements]
         whole = whole and all(content.whole for content in contents)
+        reads = reads or any(content.reads for content in contents)
         named = [content.data for content in contents]
         inputs[name] = named if isinstance(value, list) else named[0]
-    return _fingerprint(task, inputs, whole=whole)
+    return _fingerprint(task, inputs, whole=whole, reads=reads)
 
 
-def _fingerprint(task: PlannedTask, inputs: Mapping[str, Any], *, whole: bool) -> Fingerprint:
+def _fingerprint(task: PlannedTask, inputs: Mapping[str, Any], *, whole: bool, reads: bool) -> Fingerprint:
     seeding = {name: content for name, content in inputs.items() if name not in task.capability.ranges}
     seed = int(_digest([task.task, seeding])[:8], 16) % 2**31
-    return Fingerprint(_digest([task.task, inputs]), whole, seed)
+    return Fingerprint(_digest([task.task, inputs]), whole, reads, seed)
 
 
 def _digest(data: Any) -> str:
@@ -349,20 +352,23 @@ def _digest(data: Any) -> str:
 class _Content:
     data: Any
     whole: bool = True
+    reads: bool = False
 
 
 def _content(
     kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]
 ) -> _Content:
     resource = find_resource(value, wanted, resources)
+    is_table = wanted.type is ValueType.TABLE
     if resource is not None and resource.parts is None:
-        return _Content({"sha256": resource.artifact.sha256})
+        return _Content({"sha256": resource.artifact.sha256}, reads=is_table)
     if resource is not None:
         views = [view.mime for view in views_of(resource, wanted, str(value))]
-        return _Content({"sha256": resource.artifact.sha256, "views": views})
+        return _Content({"sha256": resource.artifact.sha256, "views": views}, reads=True)
     ending = named_at_the_end(kind, value, wanted, resources)
     if ending is not None:
-        return _Content({"text": words_before(value, ending), "sha256": ending.artifact.sha256})
+        content = {"text": words_before(value, ending), "sha256": ending.artifact.sha256}
+        return _Content(content, reads=ending.parts is not None or ending.main_type is ValueType.TABLE)
     referred = references_in(value)
     if wanted.type is not ValueType.TEXT and not referred:
         return _Content(None, whole=False)
@@ -373,7 +379,8 @@ def _content(
         made.append([bool(result and result.is_list), [output and output.sha256 for output in outputs]])
     places = {k: reference(place) for place, k in enumerate(referred)}
     text = replace_references(str(value), places.__getitem__)
-    return _Content({"text": text, "made": made}, whole=all(None not in hashes for _, hashes in made))
+    whole = all(None not in hashes for _, hashes in made)
+    return _Content({"text": text, "made": made}, whole=whole, reads=is_table)
 
 
 def seed_for(task: PlannedTask, inputs: Fingerprint) -> int | None:

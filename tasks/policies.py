@@ -13,11 +13,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task, exponential_backoff
 
-from hugginggpt.binding import fingerprint, seed_for
+from hugginggpt.binding import Fingerprint, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.version import planner_sha256, reading_sha256
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, PassingError
+from hugginggpt.experts.version import code_sha256
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.request_run import RequestRun
@@ -95,7 +96,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return _key_of(
         "plan",
         run.text,
-        [[r.name, r.artifact.sha256, r.earlier] for r in run.resources],
+        [r.model_dump(mode="json", exclude={"source", "notes"}) for r in run.resources],
         [turn.model_dump(mode="json") for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
@@ -134,8 +135,14 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
     answering = list(map(get_catalog().with_own_controller, choice.ranked))
     at = [] if parameters["without_controller"] or not any(map(needs_controller, answering)) else _controller_parts()
-    models = [[c.name, c.endpoint, *(at if needs_controller(c) else [])] for c in answering]
+    models = [[c.name, c.endpoint, *_code_parts(c, inputs), *(at if needs_controller(c) else [])] for c in answering]
     return _key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
+
+
+def _code_parts(candidate: Candidate, inputs: Fingerprint) -> list[str]:
+    """What tells another version of our code from this one, where the result depends on it."""
+    code = code_sha256(candidate.endpoint, reads=inputs.reads)
+    return [code] if code is not None else []
 
 
 def _controller_parts() -> list[str]:
