@@ -60,7 +60,7 @@ def replan(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> Plan | None:
     if found is None:
         return None
     done = [outcome.planned.id for outcome in outcomes if outcome.result is not None]
-    plan = renumbered(found, keep=done, first=free)
+    plan = renumbered(found, keep=done, first=free).model_copy(update={"version": version + 1})
     retry_while_database_is_down("The further plan", lambda: run.trace.record_further_plan(plan))
     show_plan(plan)
     return plan
@@ -70,9 +70,9 @@ def _may_replan(run: RequestRun) -> bool:
     return run.options.plan is None and not get_controller().is_embedded
 
 
-def with_given_up(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
+def with_given_up(run: RequestRun, plan: Plan | None, outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
     """How the tasks ended, with those that further plans went around and that nothing stands for."""
-    if not outcomes or not _may_replan(run):
+    if plan is None or plan.version == 1:
         return [*outcomes]
     dropped, added = retry_while_database_is_down("The earlier plans", lambda: run.trace.went_around())
     return [*outcomes, *given_up(dropped, [outcome for outcome in outcomes if outcome.planned.id in added])]

@@ -116,7 +116,7 @@ def _respond_and_record(
 ) -> None:
     if _status(run) is not RequestStatus.RUNNING:
         return  # A worker died after it had recorded the end, or a user cancelled the request.
-    outcomes = with_given_up(run, outcomes)
+    outcomes = with_given_up(run, plan, outcomes)
     status, answer, error = _answer(run, plan, outcomes, error)
     given_up = why_cancelled(run.key) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):

@@ -51,12 +51,14 @@ class Plan(BaseModel):
     Attributes:
         tasks: in an order in which they can run.
         repairs: the changes that made it valid, one sentence each.
+        version: from 1; further versions go another way for what failed.
     """
 
     model_config = ConfigDict(frozen=True)
 
     tasks: tuple[PlannedTask, ...] = ()
     repairs: tuple[str, ...] = ()
+    version: int = 1
 
     def task(self, task_id: int) -> PlannedTask:
         """The task of that id."""

@@ -20,12 +20,13 @@ def plan_of(request: RequestRow, rows: Sequence[PlannedTaskRow]) -> Plan | None:
     """The latest version of a request's plan; None if none is recorded."""
     if request.planned_at is None:
         return None
-    return Plan(tasks=_tasks_of(rows, version_of(rows)), repairs=tuple(request.plan_repairs or ()))
+    version = version_of(rows)
+    return Plan(tasks=_tasks_of(rows, version), repairs=tuple(request.plan_repairs or ()), version=version)
 
 
 def version_of(rows: Sequence[PlannedTaskRow]) -> int:
     """The latest version of a plan, from 1."""
-    return max((row.added_in for row in rows), default=1)
+    return max((max(row.added_in, row.dropped_in or 1) for row in rows), default=1)
 
 
 def _task(row: PlannedTaskRow) -> PlannedTask:
@@ -34,7 +35,7 @@ def _task(row: PlannedTaskRow) -> PlannedTask:
 
 def earlier_plans(rows: Sequence[PlannedTaskRow]) -> tuple[Plan, ...]:
     """The versions before the latest one, oldest first."""
-    return tuple(Plan(tasks=_tasks_of(rows, version)) for version in range(1, version_of(rows)))
+    return tuple(Plan(tasks=_tasks_of(rows, version), version=version) for version in range(1, version_of(rows)))
 
 
 def _tasks_of(rows: Sequence[PlannedTaskRow], version: int) -> tuple[PlannedTask, ...]:

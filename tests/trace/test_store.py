@@ -89,6 +89,18 @@ def test_a_plan_may_be_replaced_until_work_on_it_begins(trace: Trace) -> None:
         run_of(trace, opened.request_id).record_plan(PLAN, "given")
 
 
+def test_every_version_of_a_plan_is_known(trace: Trace) -> None:
+    opened = planned(trace)
+    run = run_of(trace, opened.request_id)
+    assert run.plan() == PLAN and run.plan_version() == (1, 3)
+    without_speech = Plan(tasks=(PLAN.tasks[0], PLAN.tasks[2]), version=2)
+    run.record_further_plan(without_speech)
+    story = trace.requests.get(opened.request_id)
+    assert story.plan == without_speech and run.plan_version() == (2, 3)
+    assert [[task.id for task in plan.tasks] for plan in story.earlier_plans] == [[0, 1, 2]]
+    assert [outcome.planned.id for outcome in run.went_around()[0]] == [1]
+
+
 def test_choices_come_back_with_their_ranking(trace: Trace) -> None:
     opened = planned(trace)
 
