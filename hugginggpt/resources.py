@@ -22,6 +22,7 @@ from hugginggpt.request import Exchange
 from hugginggpt.resource import Parts, Resource
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
+from hugginggpt.source_paths import absolute
 from hugginggpt.text import composed, is_storable, one_line
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def load_resources(
             loaded = _from_store(source, settings, store, deadline)
         else:
             loaded = load_file(source, settings, roots=roots, deadline=deadline)
-        return _stored(loaded, source, resources, store)
+        # The paths of a deployed run may be relative to any of the folders.
+        return _stored(loaded, source if roots is not None else absolute(source), resources, store)
 
     for source in files:
         # A disk, a decoder or a store may be slow.
@@ -229,10 +231,12 @@ class Namespace:
 
     def _known(self, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
         found = find_resource(value, wanted, resources)
-        if found is not None or wanted.type is ValueType.TEXT or "://" in str(value):
+        text = composed(str(value))
+        is_words = wanted.type is ValueType.TEXT and _FILE_PATH.fullmatch(text) is None
+        if found is not None or is_words or "://" in text:
             return found
-        # A relative path means the file whose path ends with it.
-        end = PurePosixPath(composed(str(value))).parts
+        # A relative path, also one from the home folder, means the file whose path ends with it.
+        end = PurePosixPath(text.removeprefix("~/")).parts
         ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 

@@ -1,8 +1,6 @@
 """A request on the command line: its text, its files and its options."""
 
 import json
-import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ import click
 
 from apps.cli.options import Number, collected, finite
 
-_ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _MOST_SHOWN = 300
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -148,6 +145,7 @@ def _check(**options: Any) -> None:
 
 def absolute(source: str) -> str:
     """A path made absolute, since the flow may run elsewhere; URLs and data URIs stay as they are."""
+    from hugginggpt import source_paths
     from hugginggpt.errors import UsageError
     from hugginggpt.text import is_storable, one_line
 
@@ -155,9 +153,7 @@ def absolute(source: str) -> str:
         raise UsageError(
             f"The name of the file {one_line(source, _MOST_SHOWN)} is not valid UTF-8: rename the file or copy it."
         )
-    if _ADDRESS.match(source) or not source.strip():
-        return source
-    return os.path.abspath(os.path.expanduser(source))
+    return source_paths.absolute(source)
 
 
 def read_request(argument: str) -> str:
