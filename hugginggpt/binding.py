@@ -45,12 +45,15 @@ class BoundTask:
             would not fit into memory together.
         is_list: the task runs on a list; otherwise there is exactly one element.
         first_page: the list is that of pages of one document, from this one on; 0 for any other.
+        parts: what a user calls each of the pages or tables of one document, as `Resource.part_name` says; empty for
+            any other list.
         seed: the seed of a generative task.
     """
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
     first_page: int = 0
+    parts: tuple[str, ...] = ()
     seed: int | None = None
 
 
@@ -115,6 +118,7 @@ def bind(
     texts = _Texts(store, max_chars, f"Task {task.id} ({task.task})")
     columns: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {}
+    parts: tuple[str, ...] = ()
     for name, value in task.args.items():
         wanted = task.capability.input(name)
         if wanted is None:
@@ -125,6 +129,7 @@ def bind(
             columns[name] = source.all_read(value)
         elif isinstance(value, list) or source.refers_to_list(value):
             lists[name] = source.flat(value)
+            parts = parts or source.part_names(value)
         else:
             columns[name] = source.one(value)
     lengths = {name: len(elements) for name, elements in lists.items()}
@@ -136,7 +141,11 @@ def bind(
     seed = seed_for(task, fingerprint(task, resources, upstream))
     first_pages = {_first_page(task.args[name], upstream) for name in lists}
     return BoundTask(
-        tuple(_row(row) for row in rows), is_list=bool(lists), first_page=min(first_pages, default=0), seed=seed
+        tuple(_row(row) for row in rows),
+        is_list=bool(lists),
+        first_page=min(first_pages, default=0),
+        parts=parts,
+        seed=seed,
     )
 
 
@@ -208,12 +217,17 @@ class _Source:
         resource = find_resource(value, self.wanted, self.resources)
         if resource is None:
             return ()
-        views = views_of(resource, self.wanted, str(value))
+        views = views_of(resource, self.wanted, str(value), self.kind)
         is_picture = resource.artifact.type is ValueType.IMAGE and resource.parts is not None
         if not is_picture or self.kind in READING or len(views) <= 1:
             return views
         best = resource.parts.best if resource.parts is not None else 1
         return views[best - 1 : best] or views[:1]
+
+    def part_names(self, value: Any) -> tuple[str, ...]:
+        """What a user calls the parts of the document that a value names; empty if it names none."""
+        resource = None if isinstance(value, list) else find_resource(value, self.wanted, self.resources)
+        return () if resource is None else tuple(map(resource.part_name, self._named(value)))
 
     def flat(self, value: Any) -> list[Any]:
         """Every element; a reference to a list is replaced by all of its elements."""
@@ -363,7 +377,7 @@ def _content(
     if resource is not None and resource.parts is None:
         return _Content({"sha256": resource.artifact.sha256}, reads=is_table)
     if resource is not None:
-        views = [view.mime for view in views_of(resource, wanted, str(value))]
+        views = [view.mime for view in views_of(resource, wanted, str(value), kind)]
         return _Content({"sha256": resource.artifact.sha256, "views": views}, reads=True)
     ending = named_at_the_end(kind, value, wanted, resources)
     if ending is not None:

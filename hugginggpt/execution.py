@@ -102,7 +102,7 @@ def execute(
         deadline.loading = None
         worked = _stopwatch(deadline)
         try:
-            items = _run_items(task.capability, bound, candidate, context)
+            items = _named(_run_items(task.capability, bound, candidate, context), bound.parts)
         except BaseException as error:
             context.attempts.finished(worked(), error, deadline.loading)
             if not _moves_on(error, last_try=context.last_try):
@@ -129,6 +129,13 @@ def execute(
         raise DiskFullError(full.message)
     told = [f"{', '.join(models)}: {message}" for message, models in reasons.items()]
     raise ExpertError(" ".join(told) or "Every candidate failed in an earlier try.")
+
+
+def _named(items: tuple[ItemResult, ...], parts: Sequence[str]) -> tuple[ItemResult, ...]:
+    """The elements with the names of the parts of a document that they are about, if they are."""
+    if not parts:
+        return items
+    return tuple(item.model_copy(update={"part": part}) for item, part in zip(items, parts, strict=True))
 
 
 def _moves_on(error: BaseException, *, last_try: bool) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from hugginggpt.artifacts import PREVIEW_CHARS, Artifact
-from hugginggpt.capabilities import Input, ValueType
+from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
 from hugginggpt.media import is_table
 from hugginggpt.plan import Scalar
 from hugginggpt.plan.notation import TEMPLATED
@@ -56,8 +56,11 @@ def first_page_named(value: Scalar) -> int:
     return int(page["first"]) if page else 1
 
 
-def views_of(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact, ...]:
-    """What an input gets from a resource: of a document, all its parts of the input's type, or those that are named."""
+def views_of(resource: Resource, wanted: Input, value: str = "", kind: str = "") -> tuple[Artifact, ...]:
+    """What an input gets from a resource: of a document, all its parts of the input's type, or those that are named.
+
+    A question takes sheets with the same columns as one table.
+    """
     artifact, views = resource.artifact, resource.views(wanted.type)
     if not views and wanted.type is ValueType.TEXT:
         views = resource.views(ValueType.TABLE) or resource.views(ValueType.STRUCTURED)
@@ -65,7 +68,8 @@ def views_of(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifa
         views = (artifact.model_copy(update={"type": ValueType.TABLE}),) if _holds_table(artifact.preview or "") else ()
     page = _PAGE.fullmatch(value) if resource.parts is not None else None
     if page is None:
-        return views
+        is_asked = kind in CAPABILITIES and CAPABILITIES[kind].answers
+        return resource.joined_tables if is_asked and wanted.type is ValueType.TABLE and len(views) > 1 else views
     first, last = int(page["first"]), int(page["last"] or page["first"])
     if wanted.type is ValueType.TEXT:
         return tuple(view.model_copy(update={"mime": f"{view.mime}; pages={first}-{last}"}) for view in views)

@@ -19,6 +19,8 @@ class Parts(BaseModel):
         unread: some of its pages are pictures only, whose text has to be read first.
         best: the page that stands for all where one picture is wanted: the first, or of an animation the fullest.
         tables: how many it has.
+        sheets: the names of its tables; empty if they have none.
+        alike: the numbers of its tables, from 1, with those that have the same columns together; empty if none have.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +30,8 @@ class Parts(BaseModel):
     unread: bool = False
     best: int = 1
     tables: int = 0
+    sheets: tuple[str, ...] = ()
+    alike: tuple[tuple[int, ...], ...] = ()
 
 
 class Resource(BaseModel):
@@ -35,7 +39,7 @@ class Resource(BaseModel):
 
     Attributes:
         name: what a plan calls it, `invoice.png` for example; unique within a request.
-        source: where it came from, as the user gave it (path or URL), or the earlier request's id.
+        source: where it came from: the absolute path or the URL, or the earlier request's id.
         earlier: it belongs to an earlier turn of the conversation.
         notes: what the user should know of how the file was taken, one sentence each.
         parts: what a document can be used as; None for any other file.
@@ -74,6 +78,31 @@ class Resource(BaseModel):
             artifact.model_copy(update={"type": type, "mime": with_part(artifact.mime, number), "preview": None})
             for number in numbers
         )
+
+    @property
+    def joined_tables(self) -> tuple[Artifact, ...]:
+        """Its tables, where those with the same columns are one."""
+        from hugginggpt.media.input_formats import with_part
+
+        if self.parts is None or not self.parts.alike:
+            return self.views(ValueType.TABLE)
+        artifact = self.artifact.model_copy(update={"type": ValueType.TABLE, "preview": None})
+        return tuple(
+            artifact.model_copy(update={"mime": with_part(artifact.mime, *numbers)}) for numbers in self.parts.alike
+        )
+
+    def part_name(self, view: Artifact) -> str:
+        """What a user calls a part of it: the name of a sheet, or the number of a page or a table; "" for several."""
+        from hugginggpt.media.input_formats import parts_in
+
+        numbers = parts_in(view.mime)
+        if len(numbers) != 1:
+            return ""
+        (number,) = numbers
+        if view.type is not ValueType.TABLE:
+            return f"Page {number}"
+        sheets = self.parts.sheets if self.parts is not None else ()
+        return sheets[number - 1] if sheets else f"Table {number}"
 
     @property
     def main_type(self) -> ValueType:

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
+from hugginggpt.documents.sheets import alike
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.media.input_formats import by_ending
@@ -125,6 +126,8 @@ def _parts_of(contents: "Contents | None") -> Parts | None:
         unread=contents.has_pictures and any(page.is_picture for page in contents.pages),
         best=contents.best,
         tables=len(contents.tables),
+        sheets=tuple(table.name for table in contents.tables) if any(t.name for t in contents.tables) else (),
+        alike=groups if len(groups := alike(contents.tables)) < len(contents.tables) else (),
     )
 
 

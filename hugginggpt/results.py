@@ -44,12 +44,17 @@ class RequestStatus(StrEnum):
 
 
 class ItemResult(BaseModel):
-    """The outputs for one element of a task's input, or why there are none."""
+    """The outputs for one element of a task's input, or why there are none.
+
+    Attributes:
+        part: what a user calls the sheet, table or page of a document that the element is; "" for anything else.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     outputs: tuple[Artifact, ...] = ()
     error: str | None = None
+    part: str = ""
 
     def output_for(self, wanted: Input) -> Artifact | None:
         """The output that fits an input best: one of the input's type, or else one that it accepts."""

@@ -146,12 +146,45 @@ def test_what_was_read_of_pages_is_one_text(store: ArtifactStore) -> None:
 
 def test_a_workbook_gives_its_sheets(load: Any, store: ArtifactStore) -> None:
     book = load("book.xlsx", workbook())
-    assert book.main_type is ValueType.TABLE and book.parts == Parts(pages=2, tables=2)
+    assert book.main_type is ValueType.TABLE and book.parts == Parts(pages=2, tables=2, sheets=("Sheet", "Staff"))
     first, second = inputs(task("table-question-answering", table="book.xlsx", text="?"), [book], store)
     assert first == Table(("Month", "Sold"), (("January", "120"), ("March", "240")))
     assert second.columns == ("Name", "Room")
     (text,) = inputs(task("summarization", text="book.xlsx"), [book], store)
     assert "March" in text.text and "Ada" in text.text
+
+
+QUARTERS = (
+    Table(("Month", "Sold"), (("January", "120"), ("March", "240"))),
+    Table(("Month", "Sold"), (("April", "80"),)),
+    Table(("Name", "Room"), (("Ada", "4"),)),
+)
+
+
+def test_a_question_takes_sheets_with_the_same_columns_as_one_table(load: Any, store: ArtifactStore) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, table in zip(("Q1", "Q2", "Staff"), QUARTERS, strict=True):
+        sheet = book.create_sheet(name)
+        for row in (table.columns, *table.rows):
+            sheet.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    loaded = load("book.xlsx", buffer.getvalue())
+    assert loaded.parts == Parts(pages=3, tables=3, sheets=("Q1", "Q2", "Staff"), alike=((1, 2), (3,)))
+
+    asked = task("table-question-answering", table="book.xlsx", text="?")
+    both, staff = inputs(asked, [loaded], store)
+    assert both.columns == ("Month", "Sold", "Sheet")
+    assert both.rows == (("January", "120", "Q1"), ("March", "240", "Q1"), ("April", "80", "Q2"))
+    assert staff == QUARTERS[2]
+    assert bind(asked, [loaded], {}, store, max_chars=100).parts == ("", "Staff")
+
+    one = task("table-question-answering", table="book.xlsx#page=2", text="?")
+    assert inputs(one, [loaded], store) == [QUARTERS[1]]
+    features = task("tabular-regression", table="book.xlsx", target="Sold")
+    assert inputs(features, [loaded], store) == [*QUARTERS]
+    assert len({fingerprint(planned, [loaded], {}).sha256 for planned in (asked, one)}) == 2
 
 
 def test_of_several_pictures_all_are_read_and_the_fullest_is_looked_at(load: Any, store: ArtifactStore) -> None:

@@ -163,7 +163,8 @@ def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace) -> None:
     for number, attempt in enumerate(task.attempts, 1):
         _add_attempt(branch, number, attempt)
     for item, element in enumerate(task.result.items if task.result else ()):
-        prefix = f"[{item}] " if task.result and task.result.is_list else ""
+        of = f"{element.part}, " if element.part else ""
+        prefix = f"[{item}] {of}" if task.result and task.result.is_list else ""
         if element.error:
             branch.add(_words(f"{prefix}missing", element.error, "red"))
         for output in element.outputs:

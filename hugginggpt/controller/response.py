@@ -211,6 +211,7 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
             continue
         lines.append(f"\n{outcome.planned.name}, by {result.model} ({result.endpoint}):")
         for item in result.items:
+            lines += [f"  {item.part}:"] if item.part else []
             lines += [f"  {line}" for line in _plain_item(item, outcome.files)]
     return "\n".join(lines)
 
@@ -334,7 +335,8 @@ def _facts(outcome: TaskOutcome) -> dict[str, Any]:
 
 
 def _item_facts(item: ItemResult, files: Mapping[str, str]) -> Any:
-    return {"error": item.error} if item.error is not None else [_output_facts(a, files) for a in item.outputs]
+    made = {"error": item.error} if item.error is not None else [_output_facts(a, files) for a in item.outputs]
+    return {"part": item.part, "result": made} if item.part else made
 
 
 def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.grids import lines_of, piped, table_from
@@ -70,7 +71,7 @@ class _Reader:
             rows = self._rows(sheet)
             table, titles, has_header = table_from(rows)
             if table is not None:
-                self._tables.append(table)
+                self._tables.append(replace(table, name=name))
                 notes += [f'has "{title}" above the table of sheet "{name}"' for title in titles]
                 if not has_header:
                     notes.append(f'has no names above the columns of sheet "{name}", so they are numbered')

@@ -12,6 +12,7 @@ from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import NO_DEADLINE
 from hugginggpt.documents.model import Contents, Limits, Page
 from hugginggpt.documents.reading import picture, read
+from hugginggpt.documents.sheets import joined
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Document, Image, Table, Text
 
@@ -20,7 +21,7 @@ CHECKED = Limits(pages=2_000, pixels=80_000_000, cells=5_000_000, characters=50_
 
 _MOST_KEPT = 4
 _MOST_KEPT_CHARACTERS = 5_000_000
-_PART = re.compile(r"; part=(?P<number>\d+)")
+_PART = re.compile(r"; part=(?P<numbers>\d+(?:\+\d+)*)")
 _PAGES = re.compile(r"; pages=(?P<first>\d+)-(?P<last>\d+)")
 
 
@@ -30,22 +31,24 @@ def part(type: ValueType, data: bytes, mime: str) -> Text | Image | Table | Docu
     Args:
         type: what it is wanted as.
         data: the document.
-        mime: its media type with the number of the part, or the pages whose text is wanted.
+        mime: its media type with the number of the part, the numbers of tables with the same columns, which become one
+            table, or the pages whose text is wanted.
 
     Raises:
         ContentProblem: there is no such part, or it cannot be read.
     """
     bare = mime.partition(";")[0]
-    number = int(found["number"]) if (found := _PART.search(mime)) else 1
+    numbers = [*map(int, found["numbers"].split("+"))] if (found := _PART.search(mime)) else [1]
     match type:
         case ValueType.DOCUMENT:
             return Document(data, bare)
         case ValueType.TABLE:
             tables = _contents(data, bare).tables
-            if number > len(tables):
-                raise ContentProblem(f"has {len(tables)} tables, and no table {number}")
-            return tables[number - 1]
+            if max(numbers) > len(tables):
+                raise ContentProblem(f"has {len(tables)} tables, and no table {max(numbers)}")
+            return joined([tables[number - 1] for number in numbers])
         case ValueType.IMAGE:
+            number = numbers[0]
             shown = picture(data, bare, number, CHECKED, NO_DEADLINE)
             if bare.startswith("image/"):
                 return shown

@@ -25,7 +25,11 @@ def cleaned(contents: Contents) -> Contents:
         contents,
         pages=tuple(Page(tidy(page.text), page.is_picture, line(page.mark)) for page in contents.pages),
         tables=tuple(
-            Table(tuple(map(line, table.columns)), tuple(tuple(map(tidy, row)) for row in table.rows))
+            Table(
+                tuple(map(line, table.columns)),
+                tuple(tuple(map(tidy, row)) for row in table.rows),
+                name=line(table.name),
+            )
             for table in contents.tables
         ),
         notes=tuple(map(line, contents.notes)),

@@ -20,7 +20,8 @@ def decoded(data: bytes) -> Contents:
     return Contents(
         pages=tuple(Page(**page) for page in fields["pages"]),
         tables=tuple(
-            Table(tuple(table["columns"]), tuple(tuple(row) for row in table["rows"])) for table in fields["tables"]
+            Table(tuple(table["columns"]), tuple(map(tuple, table["rows"])), name=table["name"])
+            for table in fields["tables"]
         ),
         has_pictures=fields["has_pictures"],
         notes=tuple(fields["notes"]),

@@ -7,7 +7,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree
 
 from hugginggpt.documents.budget import Budget
@@ -61,7 +61,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         rows = _rows(content, values, budget)
         table, titles, has_header = table_from(rows)
         if table is not None:
-            tables.append(table)
+            tables.append(replace(table, name=name))
             notes += [f'has "{title}" above the table of sheet "{name}"' for title in titles]
             if not has_header:
                 notes.append(f'has no names above the columns of sheet "{name}", so they are numbered')

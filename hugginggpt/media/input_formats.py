@@ -240,9 +240,14 @@ def is_document(mime: str) -> bool:
     return mime.partition(";")[0] in _DOCUMENTS or _PART in mime
 
 
-def with_part(mime: str, number: int) -> str:
-    """The media type of a part of a document: of a page or a table by its number from 1; of the text for 0."""
-    return f"{mime}{_PART}{number}" if number else mime
+def with_part(mime: str, *numbers: int) -> str:
+    """The media type of a part of a document: of a page or tables by their numbers from 1; of the text for 0."""
+    return f"{mime}{_PART}{'+'.join(map(str, numbers))}" if any(numbers) else mime
+
+
+def parts_in(mime: str) -> tuple[int, ...]:
+    """The numbers that `with_part` wrote into a media type."""
+    return tuple(map(int, mime.partition(_PART)[2].split("+"))) if _PART in mime else ()
 
 
 def by_ending(ending: str) -> Format | None:

@@ -68,11 +68,13 @@ class Table:
 
     Attributes:
         lines: the line of its file that each row begins in, as an editor counts them; empty if it comes from no file.
+        name: what its document calls it, such as the name of its sheet; "" for nothing.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     lines: Sequence[int] = field(default=(), compare=False, repr=False)
+    name: str = field(default="", compare=False, repr=False)
     type = ValueType.TABLE
 
     def line_of(self, row: int) -> int:

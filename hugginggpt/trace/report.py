@@ -22,12 +22,14 @@ class OutputReport(_Frozen):
 
     Attributes:
         item: element of the task's list, 0 for a task without one.
+        part: the sheet, table or page of a document that it is about; None for anything else.
         text: the text itself, or the rendering of a table or structured value, cut to 4000
             characters; None for media.
         path: the file that it was written to, if any.
     """
 
     item: int
+    part: str | None
     type: ValueType
     mime: str
     sha256: str
@@ -236,6 +238,7 @@ def _task(task: TaskTrace, paths: Mapping[str, str]) -> TaskReport:
         outputs=tuple(
             OutputReport(
                 item=item,
+                part=element.part or None,
                 type=artifact.type,
                 mime=artifact.mime,
                 sha256=artifact.sha256,

@@ -5,6 +5,8 @@ import pytest
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.composition import compose
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
+from hugginggpt.controller.response import plain_rendering
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import LONG_TEXT, ItemResult, TaskOutcome, TaskStatus
 from tests.controller.samples import INVOICE, WAV, done, failed, invoice_outcomes, sound_artifact, text_artifact
@@ -218,6 +220,34 @@ def test_a_list_is_shown_element_by_element() -> None:
     assert compose("Draw the edges.", [listed(drawn, *pictures).model_copy(update={"files": files})]) == (
         "Edges: /a-edges.png\n\nEdges: /b-edges.png"
     )
+
+
+def of_sheets(**answers: str) -> TaskOutcome:
+    """A question about a workbook; "both" stands for sheets that are read as one table."""
+    parts = [
+        ItemResult(outputs=(text_artifact(text),), part="" if name == "both" else name)
+        for name, text in answers.items()
+    ]
+    args = {"text": "Who wrote the notes?", "table": "book.xlsx"}
+    outcome = listed(done(0, "table-question-answering", text_artifact(""), args=args), *parts)
+    return outcome.model_copy(update={"result": outcome.result.model_copy(update={"first_page": 1})})
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [
+        ({"both": DOES_NOT_SAY, "Notes": "Ann"}, "Notes: Ann"),
+        ({"both": "May (405, sheet Q2)", "Notes": DOES_NOT_SAY}, "May (405, sheet Q2)"),
+        ({"both": "May (405, sheet Q2)", "Notes": "Ann"}, "book.xlsx: May (405, sheet Q2)\nNotes: Ann"),
+        ({"Sales": "May", "Notes": "Ann"}, "Sales: May\nNotes: Ann"),
+        ({"Sales": DOES_NOT_SAY, "Notes": DOES_NOT_SAY}, DOES_NOT_SAY),
+    ],
+)
+def test_the_sheets_that_answer_a_question_are_named(answers: dict[str, str], shown: str) -> None:
+    outcome = of_sheets(**answers)
+    assert compose("Who wrote the notes?", [outcome], ["book.xlsx"]) == shown
+    plain = plain_rendering("Who wrote the notes?", [outcome]).splitlines()
+    assert all(name == "both" or f"  {name}:" in plain for name in answers)
 
 
 def test_each_question_of_a_list_stands_before_its_answer() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.documents.sheets import joined
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.embedded import EXPERTS, table_question_answering
@@ -360,6 +361,58 @@ def test_large_tables_are_answered_quickly() -> None:
     begun = time.monotonic()
     assert answer("Which item has the highest price?", Table(("Item", "Group", "Price"), rows)).startswith("Item ")
     assert time.monotonic() - begun < 20
+
+
+QUARTERS = joined(
+    [
+        Table(
+            ("Month", "Sales", "Region"),
+            (("January", "120", "North"), ("February", "340", "South"), ("March", "90", "North")),
+            name="Q1",
+        ),
+        Table(
+            ("Month", "Sales", "Region"),
+            (("April", "210", "North"), ("May", "405", "South"), ("June", "150", "North")),
+            name="Q2",
+        ),
+    ]
+)
+MONTHS = joined(
+    [
+        Table(("Product", "Sold"), (("Apples", "12"), ("Pears", "30"), ("Total", "42")), name="January"),
+        Table(("Product", "Sold"), (("Apples", "20"), ("Pears", "25"), ("Total", "45")), name="February"),
+        Table(("Product", "Sold"), (("Apples", "5"), ("Pears", "9"), ("Total", "14")), name="March"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "sheets", "said"),
+    [
+        ("Which month sold most?", QUARTERS, "May (405, sheet Q2)"),
+        ("What is the total of Q2?", QUARTERS, "765 (sheet Q2)"),
+        ("What is the total?", QUARTERS, "1315"),
+        ("How much was sold in May?", QUARTERS, "405 (sheet Q2)"),
+        ("What is the highest number of sales?", QUARTERS, "405 (South, May, sheet Q2)"),
+        ("Which sheet has the highest total sales?", QUARTERS, "Q2 (765 in total)"),
+        ("Which quarter sold most?", QUARTERS, "Q2 (765 in total)"),
+        ("What is the average of Sales in Q1?", QUARTERS, "183.33 (sheet Q1)"),
+        ("Which month sold most?", MONTHS, "February (45 in total)"),
+        ("What is the total?", MONTHS, "101"),
+        ("How many apples were sold?", MONTHS, "37"),
+        ("How many apples were sold in March?", MONTHS, "5 (sheet March)"),
+        ("Which product sold most?", MONTHS, "Pears (64 in total)"),
+        (
+            "What are the numbers sold of pears?",
+            MONTHS,
+            "Pears, sheet January: 30, Pears, sheet February: 25, Pears, sheet March: 9",
+        ),
+    ],
+)
+def test_sheets_with_the_same_columns_are_one_table_whose_answers_name_the_sheet(
+    question: str, sheets: Table, said: str
+) -> None:
+    assert answer(question, sheets) == said
 
 
 def ask(question: str, given_: Table, controller: Any) -> str:

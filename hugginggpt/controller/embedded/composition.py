@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hugginggpt.artifacts import Artifact
+from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.questions import unplanned_questions
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
 from hugginggpt.controller.not_done import not_done
@@ -167,10 +168,16 @@ class _Composition:
         labelled = self.results[outcome.planned.id].is_list
         if self.results[outcome.planned.id].first_page:
             # Of the sheets or pages of one document, those that say nothing of it are no part of the answer.
-            parts = [part for part in parts if part.text != DOES_NOT_SAY] or parts[:1]
-            labelled = len(parts) > 1
+            said = [part for part in parts if part.text != DOES_NOT_SAY]
+            labelled = len(said) > 1 or (len(said) == 1 and self._is_of_a_sheet(outcome, said[0]))
+            parts = said or parts[:1]
         lines = [part.written(labelled=labelled) for part in parts]
         return "\n".join(filter(None, ["" if alone else " ".join(questions), *lines]))
+
+    def _is_of_a_sheet(self, outcome: TaskOutcome, part: _Part) -> bool:
+        """Whether a part is of one sheet or table of a document, and not of several that are read as one."""
+        takes_table = any(wanted.type is ValueType.TABLE for wanted in outcome.planned.capability.inputs)
+        return takes_table and bool(self.results[part.task_id].items[part.number].part)
 
     def _result(self, outcome: TaskOutcome) -> Iterator[_Part]:
         """A part for each element of a result, with the speech that says it."""
@@ -209,6 +216,8 @@ class _Composition:
         """What a result is, and of which file, if it is not the only one of its kind."""
         capability, is_list = outcome.planned.capability, self.results[outcome.planned.id].is_list
         names = self._behind(outcome, number)
+        if part := self.results[outcome.planned.id].items[number].part:
+            return part
         if capability.answers:
             return names[0] if len(names) == 1 else f"{number + 1}"
         if first := self.results[outcome.planned.id].first_page:

@@ -10,10 +10,12 @@ from hugginggpt.experts.embedded.table_questions.asked import (
     asked_columns,
     head,
     how_column,
+    in_sheet,
     listed,
     named_columns,
     number_columns,
     only_number_column,
+    tells_apart,
     told,
 )
 from hugginggpt.experts.embedded.table_questions.conditions import rows_meant
@@ -60,6 +62,20 @@ def _answer(question: Question) -> str:
             # "Which house" hardly means the only row that has the word in its name.
             raise ExpertError("The table does not show which rows the question is about.")
         return ranking(question, superlative, rows, wanted, aggregate)
+    return told(_from_rows(question, rows, wanted, aggregate), _sheet_of(question, rows))
+
+
+def _sheet_of(question: Question, rows: Sequence[int]) -> str:
+    """The sheet that the answer comes from, if there are others."""
+    return in_sheet(question.grid, rows) if len(rows) < len(question.grid.rows) else ""
+
+
+def _from_rows(question: Question, rows: Sequence[int], wanted: list[Column], aggregate: Aggregate | None) -> str:
+    """The answer from the rows that the question is about.
+
+    Raises:
+        ExpertError: it does not say what it wants of them.
+    """
     match aggregate:
         case None:
             return _lookup(question, rows, wanted)
@@ -128,4 +144,6 @@ def _cells(question: Question, rows: Sequence[int], wanted: list[Column]) -> str
         return ", ".join(label.cell(row) for row in there)
     if label in wanted:
         return ", ".join(told(head(grid, row, [label, *others][:1]), head(grid, row, others)) for row in there)
-    return ", ".join(f"{head(grid, row, [])}: {head(grid, row, others)}" for row in there)
+    alike = not tells_apart(label, there)
+    names = (", ".join(filter(None, [head(grid, row, []), in_sheet(grid, [row]) if alike else ""])) for row in there)
+    return ", ".join(f"{name}: {head(grid, row, others)}" for name, row in zip(names, there, strict=True))

@@ -165,6 +165,12 @@ def head(grid: Grid, row: int, wanted: Sequence[Column]) -> str:
     return ", ".join(cells)
 
 
+def in_sheet(grid: Grid, rows: Sequence[int]) -> str:
+    """The sheet that these rows are in, if the table comes from several and all of the rows are in one."""
+    sheets = {grid.sheet.cell(row) for row in rows} if grid.sheet is not None else ()
+    return f"sheet {next(iter(sheets))}" if len(sheets) == 1 else ""
+
+
 def listed(names: Iterable[str]) -> str:
     """Different names in a sentence: `a`, `a and b`, `a, b and c`."""
     *others, last = dict.fromkeys(names)

@@ -413,6 +413,9 @@ def _column_of_moment(question: Question, places: range, moment: Moment) -> Colu
         fitting = having or fitting
     if len(fitting) == 1:
         return fitting[0]
+    having = [c for m in question.cells if m.start == places.start and m.exact for c in m.columns if c in fitting]
+    if len(having) == 1:  # it has a cell with these very words
+        return having[0]
     for before in (True, False):
         if near := question.nearest(places.start, fitting, before=before):
             return near

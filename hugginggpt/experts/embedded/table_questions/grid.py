@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from math import fsum, isclose
 
+from hugginggpt.documents.sheets import SHEET
 from hugginggpt.experts.embedded.table_questions.moments import Moment, moments_of, part_of
 from hugginggpt.experts.embedded.table_questions.words import FUNCTION_WORDS, concepts_of, stem
 from hugginggpt.media import Table
@@ -158,6 +159,11 @@ class Grid:
     totals: int | None = None
 
     @property
+    def sheet(self) -> Column | None:
+        """The column that tells the sheet of each row, if the rows come from several."""
+        return next((column for column in self.columns if column.name == SHEET), None)
+
+    @property
     def numeric(self) -> list[Column]:
         """The columns of numbers."""
         return [column for column in self.columns if column.values]
@@ -177,7 +183,11 @@ def grid_of(table: Table) -> Grid:
         summaries = {rows.pop()}
         columns = _columns(table, rows)
     totals = max(summaries, default=None)
-    is_total = totals is not None and any(_LAST.fullmatch(cell.strip()) for cell in table.rows[totals])
+    is_total = (
+        totals is not None
+        and SHEET not in table.columns  # it would be that of the last sheet
+        and any(_LAST.fullmatch(cell.strip()) for cell in table.rows[totals])
+    )
     label = _with_year(_label(columns, rows), columns)
     return Grid(columns, tuple(rows), label, totals if is_total else None)
 

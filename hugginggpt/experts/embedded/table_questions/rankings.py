@@ -8,6 +8,7 @@ from hugginggpt.experts.embedded.table_questions.aggregates import Aggregate, co
 from hugginggpt.experts.embedded.table_questions.asked import (
     MOST_LISTED,
     head,
+    in_sheet,
     listed,
     named_columns,
     noted,
@@ -74,11 +75,13 @@ def _ranked(
     is_named = not compares and any(column in mention.columns for mention in question.columns)
     if asked.count == 1 and (list(wanted) == [column] or (not wanted and is_named)):
         # "What is the highest price?" wants the price first.
-        return told(column.cell(chosen[0]), listed(head(grid, row, []) for row in chosen))
+        named = (", ".join(filter(None, [head(grid, row, []), in_sheet(grid, [row])])) for row in chosen)
+        return told(column.cell(chosen[0]), listed(named))
     others = [one for one in wanted if one is not column]
     unnamed = others and grid.label not in others and grid.label is not column
     shown = [grid.label, column] if unnamed else [column]
-    tails = [", ".join(one.cell(row) for one in shown if not grid.missing(one, row)) for row in chosen]
+    cells = [[one.cell(row) for one in shown if not grid.missing(one, row)] for row in chosen]
+    tails = [", ".join(filter(None, [*own, in_sheet(grid, [row])])) for own, row in zip(cells, chosen, strict=True)]
     heads = [head(grid, row, others) for row in chosen]
     if len({*tails}) == 1:
         return told(listed(heads), tails[0])
