@@ -36,9 +36,10 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
     if go_on and given.conversation is not None:
         raise click.UsageError("Pass either --continue or --conversation.")
     given.check_stdin(request)
-    from apps.cli.through_service import answer, readable, service
+    from apps.cli.through_service import answer, service
 
-    found = service()
+    sources = given.sources
+    found = service(sources)
     if found is None:
         prefect_server.begin()
     text, options = read_request(request), given.options()
@@ -47,11 +48,10 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
 
     if output.out is not None:
         make_folder(output.out)
-    asked: dict[str, Any] = {"id": uuid.uuid4().hex, "request": text, "files": given.sources, **options}
+    asked: dict[str, Any] = {"id": uuid.uuid4().hex, "request": text, "files": sources, **options}
     conversation = _conversation(found, given.conversation, go_on)
     if found is not None:
-        asked |= {"files": [readable(source) for source in given.sources], "conversation": conversation}
-        ended = answer(found, asked)
+        ended = answer(found, asked | {"conversation": conversation})
         if ended is not None:
             return present(ended, output)
     from apps.cli.answer import ended_request

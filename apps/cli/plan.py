@@ -56,11 +56,10 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
 
 def _planned(text: str, files: list[str]) -> "Planned":
     """Have the controller plan a request, in the service if there is one."""
-    from apps.cli.through_service import readable, service
+    from apps.cli.through_service import service
     from apps.http.client import ServiceLostError
 
-    if (found := service()) is not None:
-        files = [readable(source) for source in files]
+    if (found := service(files)) is not None:
         with suppress(ServiceLostError):
             told: Planned = found.post("/plans", {"request": text, "files": files})
             return told

@@ -74,12 +74,12 @@ def submit(
         return _submit_batch(batch, later=later, wait=wait, as_json=output.as_json)
 
     from apps.cli.answer import make_folder, present
-    from apps.cli.through_service import conversation, readable, service
+    from apps.cli.through_service import conversation, service
 
     assert request is not None
     text, options = read_request(request), given.options()
-    found = service()
     sources = given.sources
+    found = service(sources)
     if found is None:
         from hugginggpt.request import check_size
         from hugginggpt.settings import get_settings
@@ -92,7 +92,6 @@ def submit(
     asked["id"] = request_id or uuid.uuid4().hex
     submitted = None
     if found is not None:
-        asked["files"] = [readable(source) for source in sources]
         submitted = _submit_to(found, asked, later)
     if submitted is None:
         found = None

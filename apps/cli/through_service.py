@@ -7,7 +7,7 @@ the service is lost on the way, the command waits for it to come back, because w
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,17 @@ MOST_LOST = 5
 _PAUSE = 0.25
 
 
-def service() -> Service | None:
-    """The service, if it can do the work of this command, except for showing Prefect's log."""
-    return None if verbose() else find_service()
+def service(files: Sequence[str] = ()) -> Service | None:
+    """The service, if it can do the work of this command, except for showing Prefect's log.
+
+    Args:
+        files: what the command is given; some, such as /dev/stdin, only its own process can read.
+    """
+    return None if verbose() or any(map(_is_only_here, files)) else find_service()
+
+
+def _is_only_here(source: str) -> bool:
+    return any(path.startswith(("/dev/", "/proc/")) for path in (source, os.path.realpath(source)))
 
 
 def may_be_id(name: str) -> bool:
@@ -42,23 +50,6 @@ def may_be_id(name: str) -> bool:
 def path_of(request_id: str, *more: str) -> str:
     """The address of a request, by its id or a beginning of that."""
     return "/".join(["/requests", request_id, *more])
-
-
-def readable(source: str) -> str:
-    """A file as the service can read it: one that only this process has open, such as /dev/stdin, is stored first.
-
-    Raises:
-        UsageError: the file cannot be accepted.
-        StorageError: the store cannot take it.
-    """
-    if not any(path.startswith(("/dev/", "/proc/")) for path in (source, os.path.realpath(source))):
-        return source
-    from hugginggpt.resources import artifact_reference, load_resources
-    from hugginggpt.services import get_store
-    from hugginggpt.settings import get_settings
-
-    (resource,) = load_resources([source], get_settings(), get_store())
-    return artifact_reference(resource)
 
 
 def conversation(service: Service | None, name: str | None) -> str | None:

@@ -280,15 +280,17 @@ def test_what_only_the_command_has_open_is_read_by_it(
         done = subprocess.run(
             [*COMMAND, "ask", "Draw the edges.", "--file", "/dev/stdin", "--plan", str(plan)],
             stdin=opened,
+            cwd=tmp_path,
+            env=here.environment,
             capture_output=True,
             text=True,
         )
     assert done.returncode == 0, done.stderr
-    assert latest().resources[0].source.startswith("artifact://")
+    assert latest().resources[0].source == "/dev/stdin"
     (tmp_path / "link").symlink_to("/dev/stdin")
     for name in ("/dev/stdin", "link"):
         asked = [*COMMAND, "ask", "Draw the edges.", "--file", name]
-        piped = subprocess.run(asked, input="x", cwd=tmp_path, capture_output=True, text=True)
+        piped = subprocess.run(asked, input="x", cwd=tmp_path, env=here.environment, capture_output=True, text=True)
         assert piped.returncode == 2 and "is a pipe; save its content to a file first." in piped.stderr
 
 
