@@ -42,11 +42,22 @@ def file(name: str) -> Resource:
 
 
 def written(plan: Plan, *files: str) -> str:
-    pages = [f"{name}#page={pages}" for name in files for pages in ("1", "2", "3", "2-4")]
+    pages = [f"{name}#page={pages}" for name in files for pages in ("1", "2", "3", "6", "2-4")]
     return write_notation(plan, [*files, *pages])
 
 
-FILES = ("letter.png", "cat.png", "scan.pdf", "order.pdf", "other.pdf", "letter.docx", "mail.eml", "fax.tiff", "a.txt")
+FILES = (
+    "letter.png",
+    "cat.png",
+    "scan.pdf",
+    "order.pdf",
+    "other.pdf",
+    "letter.docx",
+    "mail.eml",
+    "fax.tiff",
+    "a.txt",
+    "costs.xlsx",
+)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +100,9 @@ FILES = ("letter.png", "cat.png", "scan.pdf", "order.pdf", "other.pdf", "letter.
         ("What is this about?", "scan.pdf > read", "scan.pdf > summarize"),
         ("What does it say?", 'letter.docx > answer text="What does it say?"', "letter.docx > summarize"),
         ("What does it say?", "scan.pdf > read", None),
+        # A number of a table.
+        ("sum of column Cost", "costs.xlsx > summarize", 'costs.xlsx > query text="sum of column Cost"'),
+        ("Summarise it with the sum of the costs.", "costs.xlsx > summarize", None),
         # A text that need not be read from pictures.
         ("Translate it", "order.pdf > read > translate to=German", "order.pdf > translate to=German"),
         ("Compare them", "order.pdf > compare text2=(other.pdf > read)", "order.pdf > compare text2=other.pdf"),
@@ -113,6 +127,11 @@ def test_plans_fit_what_the_files_are(text: str, notation: str, made: str | None
             "who pays and read it to me",
             'letter.png > ask text="who pays and read it to me"',
             'letter.png > ask text="who pays" > speak',
+        ),
+        (
+            "Say it in French.",
+            "letter.png > read > speak > hear > translate to=French",
+            "letter.png > read > translate to=French > speak",
         ),
         ("Read the letter.", "letter.png > read", None),
         ("Don't read it aloud, just show it.", "letter.png > read", None),
@@ -186,6 +205,7 @@ def controller() -> Iterator[Controller]:
             "report.pdf",
             '"report.pdf#page=1" > look text="what colour is the logo on page 1?"',
         ),
+        ("What does the last slide say?", "talk.pptx", '"talk.pptx#page=6" > summarize'),
         ("Tell me the IBAN.", "bill.pdf", 'bill.pdf > answer text="What is the IBAN?"'),
         ("Read me the book please", "novel.epub", "novel.epub > speak"),
         ("is this mail angry?", "mail.eml", "mail.eml > classify"),

@@ -40,6 +40,10 @@ _CLASSES = re.compile(
 _ALL_TEXT = re.compile(
     r"\b(?:says?|written|write|reads?|text|texts|words|contents?|summary|gist|shows?|see)\b", re.IGNORECASE
 )
+_ALOUD = re.compile(
+    r"\b(?:aloud|loud|hear\w*|listen\w*|sp(?:eak|oken)\w*|speech|voice|sounds?|audio|read|tell|say it|say that)\b",
+    re.IGNORECASE,
+)
 # What a document would not say of itself.
 _SEEN = re.compile(
     r"\b(?:colou?rs?|wear(?:s|ing)?|hold(?:s|ing)?|sitting|standing|look(?:s|ing)? like|background|foreground|"
@@ -70,13 +74,14 @@ def reading_plan(
         return None
     questions = asked_in(text)[:_MOST_QUESTIONS]
     repair = "No file of the request was used; its questions are put to its files."
+    aloud = any(task.task == _SPEECH for task in plan.tasks)
     if not _is_from_nowhere(plan, resources):
         repair = "The plan did not answer the question, which is put to the files of the request."
+        aloud = False
         questions = [question for question in [_left_aside(text, questions, plan, resources)] if question]
     if not questions:
         return None
     tasks: list[PlannedTask] = []
-    aloud = any(task.task == _SPEECH for task in plan.tasks)
     for question in questions:
         refuse_references(question)
         for file in _files_of(question, own):
@@ -133,6 +138,8 @@ def _left_aside(text: str, questions: Sequence[str], plan: Plan, resources: Sequ
         return None
     if ends[0].task == _CLASSIFY:
         return None if _CLASSES.search(asked) else asked
+    if ends[0].task == _SPEECH:
+        return None if _ALOUD.search(text) else asked
     if ends[0].task == _READ:
         name = ends[0].args.get("image")
         is_document = any(r.name == name and r.artifact.type is ValueType.DOCUMENT for r in resources)

@@ -43,6 +43,11 @@ _SAYS = re.compile(
     rf"\bwhat(?:'?s| is| {AUXILIARY})? (?:in|written (?:in|on)) {_NAMED}(?: [\w.-]+){{0,2}}[?.! ]*$",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(
+    r"\b(?:sum|total|average|mean|median|count|maximum|max|minimum|min|highest|lowest|largest|smallest|most|least) "
+    r"(?:of|in|for|column|values?|prices?|costs?|numbers?|amounts?)\b",
+    re.IGNORECASE,
+)
 _FROM_SUMMARY = re.compile(r"\b(?:summary|summaries|gist)\b", re.IGNORECASE)
 
 
@@ -59,6 +64,7 @@ def fitting(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
         _asked_of_the_whole,
         _looked_at_or_read,
         _summarised,
+        _counted,
         _as_text,
     )
     for rule in rules:
@@ -162,6 +168,21 @@ def _asks_for_the_whole(question: object, kind: str) -> bool:
     if not isinstance(question, str):
         return False
     return _ABOUT.search(question) is not None or (kind == _ANSWER and _SAYS.search(question) is not None)
+
+
+def _counted(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
+    """The sum of a column is asked of the table, and no summary."""
+    if not _COUNTED.search(text) or _FROM_SUMMARY.search(text) or re.search(r"\bsummari[sz]e", text, re.IGNORECASE):
+        return plan
+
+    def asked(task: PlannedTask) -> PlannedTask:
+        table = task.args.get("text")
+        file = _file(table, resources)
+        if task.task != _SUMMARIZE or file is None or table is None or file.main_type is not ValueType.TABLE:
+            return task
+        return _changed(task, "table-question-answering", {"table": table, "text": text})
+
+    return _repaired(plan, [asked(task) for task in plan.tasks], "A sum or another number is asked of the table.")
 
 
 def _as_text(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:

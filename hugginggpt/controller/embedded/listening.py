@@ -1,14 +1,14 @@
-"""Speech for requests to be read to, which the planner may take for requests to read."""
+"""Speech: for requests to be read to, which the planner may take for requests to read, and at the end of a plan."""
 
 import re
 from collections.abc import Sequence
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.references import reference
+from hugginggpt.plan.references import reference, sole_reference
 from hugginggpt.resource import Resource
 
-_READ, _SPEAK = "image-to-text", "text-to-speech"
+_READ, _SPEAK, _HEAR = "image-to-text", "text-to-speech", "automatic-speech-recognition"
 
 _SOMEONE = (
     r"(?:me|us|him|her|them|(?:my|our|the) (?:\w+ )?"
@@ -32,6 +32,7 @@ def with_speech(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
         text: the request.
         resources: the request's files and the results of earlier turns.
     """
+    plan = _spoken_last(plan)
     said = text
     for resource in resources:
         said = said.replace(resource.name, "it")
@@ -50,10 +51,37 @@ def with_speech(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
             spoken = reference(0)
     if spoken is None:
         return plan
-    speech = PlannedTask(task=_SPEAK, id=max((task.id for task in tasks), default=-1) + 1, args={"text": spoken})
-    speech = speech.model_copy(update={"dep": speech.needs})
+    free = max((task.id for task in tasks), default=-1) + 1
+    speech = _waiting(PlannedTask(task=_SPEAK, id=free, args={"text": spoken}))
     repairs = (*plan.repairs, "The request wants something read to someone, so that it is spoken.")
     return plan.model_copy(update={"tasks": (*tasks, speech), "repairs": repairs})
+
+
+def _spoken_last(plan: Plan) -> Plan:
+    """The plan that speaks what is made of a text, where it would write down its own speech to go on from there."""
+    by_id = {task.id: task for task in plan.tasks}
+    for heard in plan.tasks:
+        spoken = sole_reference(heard.args.get("audio")) if heard.task == _HEAR else None
+        later = [task for task in plan.tasks if heard.id in task.needs]
+        if spoken is None or by_id[spoken].task != _SPEAK or len(later) != 1:
+            continue
+        text, value = by_id[spoken].args["text"], reference(heard.id)
+        args = {name: text if given == value else given for name, given in later[0].args.items()}
+        going_on = _waiting(later[0].model_copy(update={"args": args}))
+        if heard.id in going_on.needs:
+            continue
+        tasks = [going_on if task is later[0] else task for task in plan.tasks if task.id not in (heard.id, spoken)]
+        last = _last_text(tasks)
+        if last is None:
+            continue
+        speech = _waiting(by_id[spoken].model_copy(update={"args": {**by_id[spoken].args, "text": last}}))
+        repairs = (*plan.repairs, "The speech comes last: what is spoken need not be written down again.")
+        return plan.model_copy(update={"tasks": (*tasks, speech), "repairs": repairs})
+    return plan
+
+
+def _waiting(task: PlannedTask) -> PlannedTask:
+    return task.model_copy(update={"dep": task.needs})
 
 
 def _last_text(tasks: Sequence[PlannedTask]) -> str | None:
