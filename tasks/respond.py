@@ -11,12 +11,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from hugginggpt.artifacts import PREVIEW_CHARS, Artifact
+from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.response import Response, plain_rendering, respond, respond_in_form
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, StorageError, rebuilt
 from hugginggpt.media import text_of
 from hugginggpt.plan import Plan
 from hugginggpt.request_run import RequestRun
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskOutcome
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
@@ -164,7 +166,7 @@ def _respond(run: RequestRun, outcomes: Sequence[TaskOutcome], deadline: Deadlin
         resources = run.resources
         if controller.knows_little:  # its reader takes texts of any length
             outcomes = [_in_full(outcome) for outcome in outcomes]
-            resources = tuple(r.model_copy(update={"artifact": _whole(r.artifact)}) for r in resources)
+            resources = tuple(map(_with_whole_text, resources))
         return respond_in_form(
             controller,
             text=run.text,
@@ -195,9 +197,20 @@ def _in_full(outcome: TaskOutcome) -> TaskOutcome:
     return outcome.model_copy(update={"result": outcome.result.model_copy(update={"items": items})})
 
 
-def _whole(artifact: Artifact) -> Artifact:
-    """An artifact whose preview is all of its text, unless it is no longer stored."""
+def _with_whole_text(resource: Resource) -> Resource:
+    """A file whose preview is all of its text; of a document, that of all its pages."""
+    texts = resource.views(ValueType.TEXT) if resource.artifact.type is ValueType.DOCUMENT else ()
+    return resource.model_copy(update={"artifact": _whole(resource.artifact, *texts)})
+
+
+def _whole(artifact: Artifact, text: Artifact | None = None) -> Artifact:
+    """An artifact whose preview is all of its text, unless it is no longer stored.
+
+    Args:
+        artifact: what may have a preview.
+        text: the part that is its text, of a document.
+    """
     if artifact.preview is not None and len(artifact.preview) == PREVIEW_CHARS:
         with suppress(StorageError):
-            return artifact.model_copy(update={"preview": text_of(get_store().get(artifact)) or artifact.preview})
+            return artifact.model_copy(update={"preview": text_of(get_store().get(text or artifact))})
     return artifact

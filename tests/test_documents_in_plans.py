@@ -13,7 +13,7 @@ from PIL import ImageDraw
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import MissingInput, bind, fingerprint
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.file_questions import only_pages, pages_in
+from hugginggpt.controller.embedded.named_pages import only_pages
 from hugginggpt.media import Image, Table, Text
 from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask, Scalar
@@ -254,15 +254,69 @@ def test_a_question_about_a_document_is_put_to_its_text() -> None:
         ("What is the total on page 3 of this scan?", "3"),
         ("Summarise pages 2 to 4.", "2-4"),
         ("Read pages 2-4 aloud", "2-4"),
+        ("from page two to page 3", "2-3"),
+        ("pages 2 and 3", "2-3"),
         ("What does the second page say?", "2"),
         ("Look at the 12th page.", "12"),
         ("What is on slide 7?", "7"),
+        ("p. 3", "3"),
+        ("Read the last page to me.", "20"),
+        ("The last two pages, please.", "19-20"),
+        ("the first three slides", "1-3"),
+        ("What is on page 2, 12 or more?", "2"),
         ("How many pages are there?", None),
-        ("Compare page 3 and the fifth page.", None),
+        ("Summarise it on 2 pages.", None),
         ("Turn the page.", None),
+        ("Compare page 3 and the fifth page.", ["3", "5"]),
+        ("Summarise pages 1, 3 and 5-7.", ["1", "3", "5-7"]),
     ],
 )
-def test_pages_that_a_request_names(text: str, pages: str | None) -> None:
-    assert pages_in(text) == pages
-    plan = only_pages(Plan(tasks=(task("summarization", text="order.pdf"),)), text, [WRITTEN])
-    assert plan.tasks[0].args["text"] == ("order.pdf" if pages is None else f"order.pdf#page={pages}")
+def test_pages_that_a_request_names(text: str, pages: str | list[str] | None) -> None:
+    long = WRITTEN.model_copy(update={"parts": Parts(pages=20, pictured=True)})
+    plan = only_pages(Plan(tasks=(task("summarization", text="order.pdf"),)), text, [long])
+    wanted = (
+        [f"order.pdf#page={part}" for part in pages or []] if isinstance(pages, list) else f"order.pdf#page={pages}"
+    )
+    assert plan.tasks[0].args["text"] == ("order.pdf" if pages is None else wanted)
+
+
+def test_pages_go_to_the_tasks_that_want_them() -> None:
+    two = Plan(tasks=(task("translation", 0, text="order.pdf"), task("summarization", 1, text="order.pdf")))
+    plan = only_pages(two, "Translate page 1 into German and summarise page 3.", [WRITTEN])
+    assert [t.args["text"] for t in plan.tasks] == ["order.pdf#page=1", "order.pdf#page=3"]
+    asked = Plan(
+        tasks=(
+            task("question-answering", 0, text="Who signed page 3?", context="order.pdf"),
+            task("summarization", 1, text="order.pdf"),
+            task("question-answering", 2, text="What is the total on the first page?", context="order.pdf"),
+        )
+    )
+    text = "Who signed page 3? What is the total on the first page? And summarise it."
+    plan = only_pages(asked, text, [WRITTEN])
+    assert [t.args.get("context", t.args["text"]) for t in plan.tasks] == [
+        "order.pdf#page=3",
+        "order.pdf",
+        "order.pdf#page=1",
+    ]
+
+
+FAX = SCAN.model_copy(
+    update={"name": "fax.tiff", "artifact": SCAN.artifact.model_copy(update={"type": ValueType.IMAGE})}
+)
+
+
+def test_each_document_of_a_list_is_read() -> None:
+    first, listed = planned(task("summarization", 0, text=["order.pdf", "scan.pdf", "scan.pdf"]))
+    assert first["args"] == {"image": "scan.pdf"}
+    assert listed["args"] == {"text": ["order.pdf", "<GENERATED>-1", "<GENERATED>-1"]} and listed["dep"] == [1]
+    (asked,) = planned(task("document-question-answering", 0, image=["order.pdf", "order.pdf#page=2"], text="When?"))
+    assert asked["args"] == {"text": "When?", "context": ["order.pdf", "order.pdf#page=2"]}
+
+
+def test_a_question_about_a_fax_of_several_pages_is_put_to_their_text() -> None:
+    plan = Plan(tasks=(task("document-question-answering", 0, image="fax.tiff", text="Who?"),))
+    read, asked = with_reading(plan, [FAX]).to_list()
+    assert read["args"] == {"image": "fax.tiff"}
+    assert (asked["task"], asked["args"]) == ("question-answering", {"text": "Who?", "context": "<GENERATED>-1"})
+    one = FAX.model_copy(update={"parts": Parts(pages=1, pictured=True, unread=True)})
+    assert with_reading(plan, [one]) == plan

@@ -18,9 +18,10 @@ def plan_for_form(
 ) -> Plan:
     """The plan of a request whose answer is a form.
 
-    The packaged model fills in a form from what the tasks have read, so pictures of documents and recordings are read
-    in full, whatever the request asks of them, and also if there is no other plan. A picture that the plan looks at,
-    such as a photo, is left to it.
+    The packaged model fills in a form from the texts of the files and from what the tasks have read, so pictures of
+    documents, pages that are pictures, and recordings are read in full, whatever the request asks of them, and also if
+    there is no other plan. A file whose text is there needs no task. A picture that the plan looks at, such as a photo,
+    is left to it.
 
     Args:
         controller: the controller that plans.
@@ -37,7 +38,7 @@ def plan_for_form(
         planned = plan()
     except PlanError:
         planned = _reading_in_full(Plan(), resources, checks)
-        if not planned.tasks:
+        if not planned.tasks and not any(_has_text(file) for file in resources if not file.earlier):
             raise
         return planned
     return _reading_in_full(planned, resources, checks)
@@ -47,7 +48,7 @@ def _reading_in_full(plan: Plan, resources: Sequence[Resource], checks: Checks) 
     tasks = list(plan.tasks)
     read: list[str] = []
     for file in resources:
-        reads = _READS.get(file.artifact.type) or (_READS[ValueType.IMAGE] if ValueType.IMAGE in file.types else None)
+        reads = _READS.get(ValueType.IMAGE if _has_unread_pages(file) else file.artifact.type)
         if file.earlier or reads is None:
             continue
         using = [task for task in plan.tasks if file.name in _values(task)]
@@ -67,6 +68,14 @@ def _reading_in_full(plan: Plan, resources: Sequence[Resource], checks: Checks) 
     return plan.model_copy(
         update={"tasks": tuple(tasks), "repairs": (*plan.repairs, f"For the form, {', '.join(read)} is read in full.")}
     )
+
+
+def _has_text(file: Resource) -> bool:
+    return bool(file.artifact.preview) and not _has_unread_pages(file)
+
+
+def _has_unread_pages(file: Resource) -> bool:
+    return file.parts is not None and file.parts.unread
 
 
 def _values(task: PlannedTask) -> Iterator[object]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugginggpt.answer_schema import schema_problem
+from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.answer_form import Given, read_form
 from hugginggpt.controller.answer_form import form_problems as problems_among
 from hugginggpt.controller.client import Controller
@@ -23,7 +24,7 @@ from hugginggpt.controller.response import Response, respond_in_form
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, PlanError, TaskCancelledError
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.resource import Resource
+from hugginggpt.resource import Parts, Resource
 from hugginggpt.settings import Settings
 from tests.controller.samples import INVOICE, done, picture, resource, sound_artifact, text_artifact
 from tests.stand_ins.openai_server import OpenAIServer, Reply, declined, in_prose, only_thinking, thinking
@@ -375,6 +376,14 @@ def test_any_form_is_accepted_or_objected_to(form: Any) -> None:
 
 
 INVOICE_FILE, PHOTO, VOICE = picture("invoice.png"), picture("photo.png"), resource("voice.wav", sound_artifact())
+NOTES = resource("notes.txt", text_artifact("Dear Ann"))
+LETTER = Resource(
+    name="letter.docx",
+    source="/home/me/letter.docx",
+    artifact=text_artifact("Dear Ann", ValueType.DOCUMENT),
+    parts=Parts(),
+)
+SCAN = LETTER.model_copy(update={"name": "scan.pdf", "parts": Parts(pages=2, pictured=True, unread=True)})
 ASK = PlannedTask(
     task="document-question-answering", id=0, args={"image": "invoice.png", "text": "What is the total due?"}
 )
@@ -400,6 +409,9 @@ def _not_understood() -> Plan:
         ([LOOK], [PHOTO], ["0 object-detection photo.png"]),
         ([], [INVOICE_FILE, VOICE], ["0 image-to-text invoice.png", "1 automatic-speech-recognition voice.wav"]),
         (None, [INVOICE_FILE], ["0 image-to-text invoice.png"]),
+        (None, [SCAN, LETTER], ["0 image-to-text scan.pdf"]),
+        (None, [LETTER], []),
+        (None, [NOTES], []),
     ],
 )
 def test_for_a_form_documents_are_read_in_full(

@@ -282,6 +282,12 @@ def test_without_a_key_a_form_is_filled_in_from_the_whole_text(answer: Answer, t
     plan = [{"task": "question-answering", "id": 0, "args": {"text": "Who paid?", "context": "long.txt"}}]
     story = answer("Fill it in.", long, plan=plan, answer_schema=schema)
     assert json.loads(story.response or "") == {"total": 42.5}
+    document = tmp_path / "long.rtf"
+    document.write_text("{\\rtf1\\ansi " + long.read_text().replace("\n", "\\par ") + "}")
+    for text in ("Fill it in.", "Formular bitte ausfüllen", "What is the total?"):
+        story = answer(text, document, answer_schema=schema)
+        assert json.loads(story.response or "") == {"total": 42.5}
+        assert story.status is RequestStatus.COMPLETED
 
 
 @pytest.mark.parametrize("write", [json.dumps, lambda value: value])

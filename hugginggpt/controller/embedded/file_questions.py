@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.direct import small_talk
+from hugginggpt.controller.embedded.fitting import is_about_a_picture
 from hugginggpt.controller.embedded.questions import asked_in
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.model import Argument
 from hugginggpt.plan.references import reference, refuse_references
 from hugginggpt.resource import Resource
 
@@ -18,14 +18,30 @@ _MOST_FILES = 4
 _MOST_QUESTIONS = 4
 
 _SPEECH, _HEAR, _ANSWER = "text-to-speech", "automatic-speech-recognition", "question-answering"
+_CLASSIFY, _READ, _TRANSLATE = "text-classification", "image-to-text", "translation"
 _FROM_NOWHERE = (_ANSWER, "conversational", "text-generation")
 _LOOK, _ASK, _QUERY = "visual-question-answering", "document-question-answering", "table-question-answering"
 _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_PAGES = re.compile(
-    r"\b(?:(?:pages?|slides?|sheets?) (?P<from>[1-9]\d{0,3})(?:\s*(?:-|–|to|and)\s*(?P<to>[1-9]\d{0,3}))?|"
-    rf"(?:(?P<word>{'|'.join(_ORDINALS)})|(?P<first>[1-9]\d{{0,3}})(?:st|nd|rd|th)) (?:page|slide|sheet))\b",
+_WANTS_A_FACT = re.compile(
+    r"(?:and |so |please )*(?:who|whose|whom|when|where|which|what|how (?:much|many|long|often|old))(?:'?s)?\b",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"(?:please |can you |could you )*(?:tell|give) me (?P<what>(?:the|his|her|its|my)(?: [\w-]+){1,6})[.?!]?",
+    re.IGNORECASE,
+)
+# What sorting a text by its words tells.
+_CLASSES = re.compile(
+    r"\b(?:tone|moods?|sentiments?|feel(?:s|ings?)?|felt|emotions?|attitude|spam|topics?|subjects?|kinds?|sorts?|types?|"
+    r"categor\w+|opinions?|impression|positive|negative|rat(?:e|ing)|class\w*|labels?)\b",
+    re.IGNORECASE,
+)
+_ALL_TEXT = re.compile(
+    r"\b(?:says?|written|write|reads?|text|texts|words|contents?|summary|gist|shows?|see)\b", re.IGNORECASE
+)
+_ALOUD = re.compile(
+    r"\b(?:aloud|loud|hear\w*|listen\w*|sp(?:eak|oken)\w*|speech|voice|sounds?|audio|read|tell|say it|say that)\b",
     re.IGNORECASE,
 )
 # What a document would not say of itself.
@@ -54,20 +70,25 @@ def reading_plan(
         PlanError: nothing can answer a question about such a file, or it is not clear which file it is about.
     """
     own = [resource for resource in resources if not resource.earlier]
-    if not own or not _is_from_nowhere(plan, resources) or small_talk(text, has_files=True) is not None:
+    if not own or small_talk(text, has_files=True) is not None:
         return None
     questions = asked_in(text)[:_MOST_QUESTIONS]
+    repair = "No file of the request was used; its questions are put to its files."
+    aloud = any(task.task == _SPEECH for task in plan.tasks)
+    if not _is_from_nowhere(plan, resources):
+        repair = "The plan did not answer the question, which is put to the files of the request."
+        aloud = False
+        questions = [question for question in [_left_aside(text, questions, plan, resources)] if question]
     if not questions:
         return None
     tasks: list[PlannedTask] = []
-    aloud = any(task.task == _SPEECH for task in plan.tasks)
     for question in questions:
         refuse_references(question)
         for file in _files_of(question, own):
             tasks += _runnable(question, file, len(tasks), check)
             if aloud:
                 tasks.append(_task(_SPEECH, len(tasks), text=reference(len(tasks) - 1)))
-    return Plan(tasks=tuple(tasks), repairs=("No file of the request was used; its questions are put to its files.",))
+    return Plan(tasks=tuple(tasks), repairs=(repair,))
 
 
 def other_ways(plan: Plan, resources: Sequence[Resource], check: Callable[[Plan], list[str]]) -> Plan:
@@ -99,7 +120,8 @@ def _other_way(
     file = next((resource for resource in resources if resource.name == name), None)
     if file is None or not isinstance(question, str) or task.needs or not check(Plan(tasks=(task,))):
         return None
-    if task.task == _LOOK and _SEEN.search(question):
+    is_document = file.artifact.type is ValueType.DOCUMENT
+    if task.task == _LOOK and (_SEEN.search(question) or (is_document and is_about_a_picture(question))):
         return None
     for way in _ways(question, file, task.id):
         if way[0].task != task.task and not check(Plan(tasks=tuple(way))):
@@ -107,39 +129,31 @@ def _other_way(
     return None
 
 
-def only_pages(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
-    """The plan with a document narrowed to the pages that the request names, if it names pages.
-
-    Args:
-        plan: a valid plan.
-        text: the request.
-        resources: the request's files and the results of earlier turns.
-    """
-    documents = {r.name: r.parts.pages for r in resources if r.parts is not None and r.parts.pages > 1}
-    pages = pages_in(text)
-    if not documents or pages is None:
-        return plan
-
-    def narrowed(value: Argument) -> Argument:
-        if isinstance(value, list):
-            return [narrowed(element) for element in value]  # type: ignore[misc]
-        return f"{value}#page={pages}" if isinstance(value, str) and value in documents else value
-
-    tasks = [
-        t.model_copy(update={"args": {name: narrowed(value) for name, value in t.args.items()}}) for t in plan.tasks
-    ]
-    return plan.model_copy(update={"tasks": tuple(tasks)})
-
-
-def pages_in(text: str) -> str | None:
-    """The pages that a request names, as `3` or `2-4`; None if it names none, or pages apart from each other."""
-    found = {match.group(): match for match in _PAGES.finditer(text)}
-    if len(found) != 1:
+def _left_aside(text: str, questions: Sequence[str], plan: Plan, resources: Sequence[Resource]) -> str | None:
+    """The only question of a request whose plan does something else; None if there is none."""
+    asked = questions[0] if len(questions) == 1 and len(questions[0]) * 2 > len(text) else _asked_for(text)
+    used = {task_id for task in plan.tasks for task_id in task.needs}
+    ends = [task for task in plan.tasks if task.id not in used]
+    if asked is None or len(ends) != 1 or not (_asked_for(text) or _WANTS_A_FACT.match(asked)):
         return None
-    (match,) = found.values()
-    if match["word"]:
-        return str(_ORDINALS.index(match["word"].lower()) + 1)
-    return match["first"] or "-".join(filter(None, (match["from"], match["to"])))
+    if ends[0].task == _CLASSIFY:
+        return None if _CLASSES.search(asked) else asked
+    if ends[0].task == _SPEECH:
+        return None if _ALOUD.search(text) else asked
+    if ends[0].task == _READ:
+        name = ends[0].args.get("image")
+        is_document = any(r.name == name and r.artifact.type is ValueType.DOCUMENT for r in resources)
+        return asked if is_document and not _ALL_TEXT.search(asked) else None
+    if ends[0].task == _TRANSLATE:
+        language = str(ends[0].args.get("target_language", ""))
+        return None if language.lower() in text.lower() or re.search("transl|language|version", text, re.I) else asked
+    return None
+
+
+def _asked_for(text: str) -> str | None:
+    """The question in `Tell me the total.`; None if a request asks for anything else."""
+    match = _TOLD.fullmatch(text.strip())
+    return None if match is None or _ALL_TEXT.search(text) else f"What is {match['what']}?"
 
 
 def _is_from_nowhere(plan: Plan, resources: Sequence[Resource]) -> bool:

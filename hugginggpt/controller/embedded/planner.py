@@ -11,8 +11,12 @@ from typing import Any
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.file_questions import only_pages, other_ways, reading_plan
+from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
+from hugginggpt.controller.embedded.fitting import fitting
 from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.listening import with_speech
+from hugginggpt.controller.embedded.named_pages import only_pages
+from hugginggpt.controller.embedded.other_languages import in_english
 from hugginggpt.controller.embedded.server import OTHER_CONTROLLER, planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
 from hugginggpt.controller.embedded.target_columns import with_target_columns
@@ -47,7 +51,7 @@ def plan_in_notation(
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
-    """Have the embedded planner plan a request. If it leaves the files of a question aside, a rule plans to ask them.
+    """Have the embedded planner plan a request, and mend the plan by rules about its files.
 
     It may use every kind of the table, so that a request for a kind that cannot run here is recognised
     and not bent into another kind. It is up to `check` to refuse such a plan.
@@ -67,6 +71,7 @@ def plan_in_notation(
         PlanError: the caller objects, or no plan can be read; it lists every problem.
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
+    text = in_english(text) or text
     documents = {r.name: r.types for r in resources if r.parts is not None}
     request = shown_request(text, [(r.name, r.main_type) for r in resources], history, documents)
     grammar = request_grammar(request)
@@ -87,7 +92,9 @@ def plan_in_notation(
         plan, problems = read(written)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, request), *problems]))
-    plan = reading_plan(text, plan, resources, check) or other_ways(plan, resources, check)
+    plan = with_speech(plan, text, resources)
+    plan = reading_plan(text, plan, resources, check) or plan
+    plan = other_ways(fitting(plan, text, resources), resources, check)
     plan = only_pages(plan, text, resources)
     plan = with_target_columns(text, plan, resources)
     objections = check(plan)
