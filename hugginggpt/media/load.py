@@ -258,6 +258,7 @@ class _Taken(NamedTuple):
 
 
 def _taken_text(data: bytes, ending: str, mime: str | None, settings: Settings, deadline: Deadline) -> _Taken:
+    data = texts.without_padding(data)
     text = texts.decoded(data, _charset(mime), settings.max_text_chars)
     if is_blank(text.text):
         raise ContentProblem("is empty; give one with content")

@@ -68,6 +68,13 @@ REFUSED = (
     Input("blank.csv", b"\r\n \r\n", "a table of nothing", _EMPTY),
     Input("noise.bin", bytes(range(256)) * 4, "bytes that are no text", Refused(_BINARY)),
     Input(
+        "overwritten.log",
+        b"12:00 started\n" + bytes(64) + b"12:02 started again\n",
+        "a log with zeros in its middle, where lines are missing",
+        Refused(_BINARY),
+    ),
+    Input("zeros.log", bytes(512), "a log of nothing but zeros", _EMPTY),
+    Input(
         "unknown.txt",
         bytes(range(0x80, 0x100)) * 3,
         "a text in no known encoding",
