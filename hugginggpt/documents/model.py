@@ -107,7 +107,7 @@ TIFF = "image/tiff"
 GIF = "image/gif"
 WEBP = "image/webp"
 PNG = "image/png"
-MPO = "image/mpo"
+JPEG = "image/jpeg"
 
 _SOUP = "beautifulsoup4"
 
@@ -128,7 +128,7 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
             DocumentFormat(SRT, "a file of subtitles", "subtitles"),
             DocumentFormat(VTT, "a file of subtitles", "subtitles"),
             DocumentFormat(TIFF, "a TIFF image", "frames", "page", has_pictures=True),
-            DocumentFormat(MPO, "an MPO image", "frames", "frame", has_pictures=True),
+            DocumentFormat(JPEG, "a JPEG image", "frames", "frame", has_pictures=True),
             DocumentFormat(GIF, "a GIF image", "frames", "frame", has_pictures=True),
             DocumentFormat(WEBP, "a WebP image", "frames", "frame", has_pictures=True),
             DocumentFormat(PNG, "a PNG image", "frames", "frame", has_pictures=True),
