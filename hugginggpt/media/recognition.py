@@ -82,6 +82,7 @@ from hugginggpt.media.input_formats import (
     ZSTD,
     Format,
 )
+from hugginggpt.media.sound_frames import stream_format, tag_length
 
 # What a file of each format starts with.
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
@@ -195,7 +196,7 @@ def _by_first_bytes(data: bytes) -> Format | None:
     if head[257:262] == b"ustar":
         return TAR
     if head.startswith(b"ID3") and len(head) > 3 and head[3] < 16:
-        tagged = _by_first_bytes(data[_id3_length(head) :]) if _id3_length(head) < len(data) else None
+        tagged = _by_first_bytes(data[tag_length(head) :]) if tag_length(head) < len(data) else None
         return tagged if tagged in (FLAC, AAC) else MP3
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return AAC
@@ -205,12 +206,11 @@ def _by_first_bytes(data: bytes) -> Format | None:
         return MPEG_TS
     if _is_pdf(data):
         return PDF
-    return SVG if _SVG.match(head) else next((f for magic, f in _MAGIC if head.startswith(magic)), None)
-
-
-def _id3_length(head: bytes) -> int:
-    """Bytes of an ID3 tag at the beginning of a file."""
-    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+    if _SVG.match(head):
+        return SVG
+    if (found := next((f for magic, f in _MAGIC if head.startswith(magic)), None)) is not None:
+        return found
+    return stream_format(data)
 
 
 def _is_pdf(data: bytes) -> bool:
