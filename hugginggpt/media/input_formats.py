@@ -36,6 +36,7 @@ class Format:
         return self.written or self.type in (ValueType.TEXT, ValueType.TABLE)
 
 
+_SAVED_PAGES = ("multipart/related", "application/x-mimearchive", "application/mhtml")
 _SPLIT = "unpack it and give the files in it one by one"
 _OFFICE = "save it as DOCX, XLSX, PPTX or PDF"
 _PICTURE = "save it as PNG or JPEG"
@@ -121,9 +122,7 @@ HTML = Format(
     "text/html", "an HTML page", ValueType.DOCUMENT, (".html", ".htm"), ("application/xhtml+xml",), written=True
 )
 RTF = Format("application/rtf", "an RTF document", ValueType.DOCUMENT, (".rtf",), ("text/rtf",), written=True)
-MAIL = Format(
-    "message/rfc822", "an e-mail", ValueType.DOCUMENT, (".eml", ".mht", ".mhtml"), ("multipart/related",), written=True
-)
+MAIL = Format("message/rfc822", "an e-mail", ValueType.DOCUMENT, (".eml", ".mht", ".mhtml"), _SAVED_PAGES, written=True)
 SRT = Format("application/x-subrip", "a file of subtitles", ValueType.DOCUMENT, (".srt",), ("text/srt",), written=True)
 VTT = Format("text/vtt", "a file of subtitles", ValueType.DOCUMENT, (".vtt",), written=True)
 XML = Format("application/xml", "an XML text", ValueType.TEXT, (".xml",), ("text/xml",))
