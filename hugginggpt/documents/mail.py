@@ -1,4 +1,4 @@
-"""E-mails: who wrote to whom, and what. Attachments are named and not opened. Web pages may be saved as e-mails, too."""
+"""E-mails: who wrote to whom, and what. Attachments are named and not opened. A web page may be saved as an e-mail."""
 
 from __future__ import annotations
 

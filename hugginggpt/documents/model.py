@@ -97,6 +97,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
 HTML = "text/html"
 RTF = "application/rtf"
 EPUB = "application/epub+zip"
@@ -121,6 +122,7 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
             DocumentFormat(PPTX, "a PPTX file", "pptx", "slide"),
             DocumentFormat(ODT, "an ODT file", "odf"),
             DocumentFormat(ODS, "an ODS file", "odf", "sheet"),
+            DocumentFormat(ODP, "an ODP file", "odf", "slide"),
             DocumentFormat(HTML, "an HTML page", "html", package=_SOUP),
             DocumentFormat(RTF, "an RTF file", "rtf"),
             DocumentFormat(EPUB, "an EPUB book", "epub", package=_SOUP),

@@ -12,10 +12,10 @@ from typing import Any
 from hugginggpt.media import tables, texts
 from hugginggpt.media.input_formats import (
     CSV,
-    MAIL,
     HTML,
     JSON,
     JSONL,
+    MAIL,
     ODS,
     PLAIN,
     RTF,
