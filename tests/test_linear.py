@@ -274,7 +274,11 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
         lambda t: tables.read(t.encode()),
         TEXTS
         | {"rows": "|a;b\n", "cells": "|a\t", "empty": "a;b\n|\n"}
-        | {"quotes": 'a,b\n|"x,', "pairs": 'a,b\n|"x"",', "lines": 'a,b\n|"x"y,"\n', "tabs": 'a\tb\n|"x\ty\n'},
+        | {"quotes": 'a,b\n|"x,', "pairs": 'a,b\n|"x"",', "lines": 'a,b\n|"x"y,"\n', "tabs": 'a\tb\n|"x\ty\n'}
+        | {"texts": 'a;b\n|="1";"=""2"""\n', "open texts": 'a;b\n|="1;""'}
+        | {"drawn": "a ┃ b\n--- ┃ ---\n|1 ┃ 2\n", "rules": "a ┃ b\n--- ┃ ---\n|1 ┃ 2\n--- ┃ ---\n", "bars": "|┃"}
+        | {"names": "|┃ a ┃\n---┃\n", "columns": "a  b\n-- --\n|1  2\n", "runs": "a\n--| --", "gaps": "a b\n-|   -\n"}
+        | {"no names": "---\n|┃ a ┃\n", "cells": "┃a┃b┃\n┃-┃-┃\n|┃a\\┃"},
     ),
     ("numeric_columns", lambda t: numeric_columns(Table(("n",), ((t,), (t,)))), {"digits": "|1", "groups": "|1,234,"}),
     (

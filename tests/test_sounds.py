@@ -296,3 +296,15 @@ def test_a_header_without_samples_is_silent() -> None:
             check_file("a.wav", data, LIMITS)
     with pytest.raises(MediaError, match="damaged"):
         check_file("a.wav", WHOLE[:30], LIMITS)
+
+
+def test_an_mp3_of_frames_of_different_lengths_is_read_to_its_end_without_an_index() -> None:
+    whole = written(wave(2.0, 44_100), "MPEG_LAYER_III", "MP3", 44_100)
+    without = whole[whole.index(b"\xff\xfb", 4) :]
+    tag = b"ID3\x04\x00\x00\x00\x00\x00\x0a" + bytes(10)
+    for data in (without, tag + without, without[9:]):
+        found = check_file("a.mp3", data, LIMITS)
+        assert found.mime == "audio/mpeg"
+        audio = decode(ValueType.AUDIO, found.data, found.mime)
+        assert isinstance(audio, Audio) and len(audio.samples) / 44_100 == pytest.approx(2.0, abs=0.1)
+        assert check_file("a.mp3", found.data, LIMITS).data == found.data

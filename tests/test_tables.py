@@ -73,6 +73,35 @@ def test_quotes_are_read_as_they_are_meant(content: str, rows: list[tuple[str, s
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        'id;n\n="00123";5\n="04";7\n',
+        '"id","n"\n"=""00123""","5"\n"=""04""","7"\n',
+        '="id"\t="n"\n="00123"\t="5"\n="04"\t="7"\n',
+        'id, n\n ="00123", 5\n ="04", 7\n',
+    ],
+)
+def test_what_is_kept_from_excel_as_a_text_is_that_text(content: str) -> None:
+    found = read(content)
+    assert [[cell.strip() for cell in row] for row in found.rows] == [["00123", "5"], ["04", "7"]]
+    assert [name.strip() for name in found.columns] == ["id", "n"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", '="a"&"b"', '="a"&B1', "=A1", '=HYPERLINK("http://127.0.0.1:9/","x")', '=""x']
+)
+def test_a_formula_stays_the_text_that_it_is(cell: str) -> None:
+    table = Table(("a", "b"), ((cell, "1"), ('="00123"', cell)))
+    assert read(tables.write(table).decode()) == table
+    assert read(tables.render(table)) == table
+    assert read(f"a;b\n{cell};1\n").rows == ((cell, "1"),)
+
+
+def test_a_text_in_quotes_may_have_quotes_in_it() -> None:
+    assert read('part;n\n="12"" pipe";5\n="=1+1";6\n').rows == (('12" pipe', "5"), ("=1+1", "6"))
+
+
+@pytest.mark.parametrize(
     ("content", "columns", "rows", "lines"),
     [
         ("Sales 2024\nname,price\nlamp,5\n", "name|price", ["lamp|5"], [3]),
@@ -177,11 +206,14 @@ def test_any_text_is_a_table_or_a_sentence(content: str) -> None:
     assert read(tables.write(found).decode()) == found
 
 
+CELLS = st.text('ab1,;\t|" \n=+-', max_size=6) | st.lists(
+    st.sampled_from(['="a"', '"', "| a | b |\n", "|---|---|\n", "a b\n", "-- --\n", "| 1 | 2 |\n", "\n", '=""', "x,"])
+).map("".join)
+
+
 @given(
     st.integers(1, 4).flatmap(
-        lambda width: st.lists(
-            st.lists(st.text('ab1,;\t|" \n', max_size=6), min_size=width, max_size=width), min_size=1
-        )
+        lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=5)
     )
 )
 def test_what_we_write_is_read_as_it_was(rows: list[list[str]]) -> None:

@@ -1,14 +1,16 @@
-"""Images of several pages or frames: TIFF, GIF, WebP, animated PNG and MPO."""
+"""Images of several pages or frames: TIFF, GIF, WebP, animated PNG, and JPEG of several photos (MPO)."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image as PILImage
 from PIL import ImageOps, ImageStat
 
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.model import Contents, Limits, Page
+from hugginggpt.media import jpegs
 from hugginggpt.media.problem import ContentProblem
 
 _FORMATS = ("TIFF", "GIF", "WEBP", "PNG", "JPEG")
@@ -27,7 +29,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         ContentProblem: it is damaged or too large.
     """
     image = _opened(data, budget.limits)
-    count = _count(image)
+    count = len(_frames(image))
     notes: tuple[str, ...] = ()
     if image.format == "TIFF":
         budget.pages(count)
@@ -56,7 +58,7 @@ class OpenFrames:
 
     def __init__(self, image: PILImage.Image) -> None:
         self._image = image
-        self._count = _count(image)
+        self._frames = _frames(image)
 
     def picture(self, page: int, limits: Limits) -> tuple[str, tuple[int, int], bytes]:
         """A frame, counted from 0, as the mode, the size and the pixels of a picture.
@@ -64,10 +66,10 @@ class OpenFrames:
         Raises:
             ContentProblem: there is no such frame, or it is damaged.
         """
-        if not 0 <= page < self._count:
-            raise ContentProblem(f"has no page {page + 1}; its pages are 1 to {self._count}")
+        if not 0 <= page < len(self._frames):
+            raise ContentProblem(f"has no page {page + 1}; its pages are 1 to {len(self._frames)}")
         try:
-            self._image.seek(page)
+            self._image.seek(self._frames[page])
             _check_size(self._image, limits)
             plain = _plain(self._image)
         except (OSError, SyntaxError, ValueError, EOFError):
@@ -94,9 +96,10 @@ def _check_size(image: PILImage.Image, limits: Limits) -> None:
         raise ContentProblem(f"has {width} x {height} pixels, more than the {most} allowed; make it smaller")
 
 
-def _count(image: PILImage.Image) -> int:
+def _frames(image: PILImage.Image) -> Sequence[int]:
+    """The positions of the frames that count."""
     try:
-        return max(1, int(getattr(image, "n_frames", 1)))
+        return jpegs.photos(image) if image.format == "MPO" else range(max(1, int(getattr(image, "n_frames", 1))))
     except (OSError, SyntaxError, ValueError, EOFError):
         raise ContentProblem(_DAMAGED) from None
 

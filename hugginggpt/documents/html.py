@@ -17,7 +17,7 @@ from hugginggpt.media.values import Table
 
 _UNSEEN = frozenset((
     "title", "script", "style", "template", "noscript", "object", "embed", "iframe", "svg", "math", "canvas", "audio",
-    "video", "select", "datalist", "rt", "rp",
+    "video", "select", "datalist", "rt", "rp", "noframes",
 ))  # fmt: skip
 _BLOCKS = frozenset((
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl",

@@ -1,11 +1,11 @@
-"""E-mails: who wrote to whom, and what. Attachments are named and not opened."""
+"""E-mails: who wrote to whom, and what. Attachments are named and not opened. A web page may be saved as an e-mail."""
 
 from __future__ import annotations
 
 import email
 import email.policy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value
@@ -13,6 +13,7 @@ from email.utils import collapse_rfc2231_value
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.charsets import decoded
 from hugginggpt.documents.html import Reader
+from hugginggpt.documents.mhtml import pages_in
 from hugginggpt.documents.model import Contents, Page
 from hugginggpt.media.problem import ContentProblem
 
@@ -24,17 +25,21 @@ _FOLDS = re.compile(r"\s*[\r\n]+\s*")
 
 
 def read(data: bytes, budget: Budget) -> Contents:
-    """The text of an e-mail below the fields of its head.
+    """The text of an e-mail, or of a page that was saved as one, below the fields of its head.
 
     Raises:
         ContentProblem: it is none, or too large.
     """
     message = email.message_from_bytes(data, policy=email.policy.compat32)
-    if not any(message.get(name) for name in (*_FIELDS, "Received", "Message-ID")):
-        raise ContentProblem("is damaged and cannot be read as an e-mail; save it again")
     reader = Reader(budget)
     attachments: list[str] = []
-    text = _text(message, reader, attachments, 0)
+    if pages := pages_in(message):
+        body = "\n\n".join(reader.text(_content(page), _charset(page)) for page in pages)
+        text = "\n".join([*_head(message, _FIELDS[1:]), "", body]).strip()
+    elif any(message.get(name) for name in (*_FIELDS, "Received", "Message-ID")):
+        text = _text(message, reader, attachments, 0)
+    else:
+        raise ContentProblem("is damaged and cannot be read as an e-mail; save it again")
     budget.spend_characters(len(text))
     named = ", ".join(f'"{name}"' for name in attachments[:_MOST_NAMED])
     more = " and others" if len(attachments) > _MOST_NAMED else ""
@@ -45,9 +50,12 @@ def read(data: bytes, budget: Budget) -> Contents:
 def _text(message: Message, reader: Reader, attachments: list[str], depth: int) -> str:
     if depth > _MOST_NESTED:
         raise ContentProblem("holds too many e-mails in each other; save the one that is meant by itself")
-    head = [f"{name}: {text}" for name in _FIELDS if (text := _field(message, name))]
     body = "\n\n".join(text for text in _bodies(message, reader, attachments, depth) if text.strip())
-    return "\n".join([*head, "", body.strip()]).strip()
+    return "\n".join([*_head(message, _FIELDS), "", body.strip()]).strip()
+
+
+def _head(message: Message, fields: Iterable[str]) -> list[str]:
+    return [f"{name}: {text}" for name in fields if (text := _field(message, name))]
 
 
 def _bodies(part: Message, reader: Reader, attachments: list[str], depth: int) -> Iterator[str]:
@@ -68,9 +76,7 @@ def _bodies(part: Message, reader: Reader, attachments: list[str], depth: int) -
     elif (name := _file_name(part)) or part.get_content_disposition() == "attachment":
         attachments.append(name or kind)
     elif kind in ("text/plain", "text/html"):
-        payload = part.get_payload(decode=True)
-        content = payload if isinstance(payload, bytes) else b""
-        charset = _charset(part)
+        content, charset = _content(part), _charset(part)
         yield reader.text(content, charset) if kind == "text/html" else decoded(content, charset)
     elif depth and part.get_content_maintype() != "multipart":
         attachments.append(kind)
@@ -81,11 +87,15 @@ def _preferred(alternatives: list[Message]) -> list[Message]:
 
     def rank(part: Message) -> int:
         if part.get_content_type() == "text/plain":
-            payload = part.get_payload(decode=True)
-            return 0 if isinstance(payload, bytes) and payload.strip() else 3
+            return 0 if _content(part).strip() else 3
         return 1 if part.get_content_type() == "text/html" else 2
 
     return sorted(alternatives, key=rank)[:1]
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
 
 
 def _charset(part: Message) -> str:

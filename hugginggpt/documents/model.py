@@ -97,6 +97,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
 HTML = "text/html"
 RTF = "application/rtf"
 EPUB = "application/epub+zip"
@@ -107,7 +108,7 @@ TIFF = "image/tiff"
 GIF = "image/gif"
 WEBP = "image/webp"
 PNG = "image/png"
-MPO = "image/mpo"
+JPEG = "image/jpeg"
 
 _SOUP = "beautifulsoup4"
 
@@ -121,6 +122,7 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
             DocumentFormat(PPTX, "a PPTX file", "pptx", "slide"),
             DocumentFormat(ODT, "an ODT file", "odf"),
             DocumentFormat(ODS, "an ODS file", "odf", "sheet"),
+            DocumentFormat(ODP, "an ODP file", "odf", "slide"),
             DocumentFormat(HTML, "an HTML page", "html", package=_SOUP),
             DocumentFormat(RTF, "an RTF file", "rtf"),
             DocumentFormat(EPUB, "an EPUB book", "epub", package=_SOUP),
@@ -128,7 +130,7 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
             DocumentFormat(SRT, "a file of subtitles", "subtitles"),
             DocumentFormat(VTT, "a file of subtitles", "subtitles"),
             DocumentFormat(TIFF, "a TIFF image", "frames", "page", has_pictures=True),
-            DocumentFormat(MPO, "an MPO image", "frames", "frame", has_pictures=True),
+            DocumentFormat(JPEG, "a JPEG image", "frames", "frame", has_pictures=True),
             DocumentFormat(GIF, "a GIF image", "frames", "frame", has_pictures=True),
             DocumentFormat(WEBP, "a WebP image", "frames", "frame", has_pictures=True),
             DocumentFormat(PNG, "a PNG image", "frames", "frame", has_pictures=True),

@@ -1,4 +1,4 @@
-"""OpenDocument texts and spreadsheets (ODT, ODS)."""
+"""OpenDocument texts, spreadsheets and presentations (ODT, ODS, ODP), and their templates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from hugginggpt.media.values import Table
 
 _NAME = "an OpenDocument file"
 _LEFT_OUT = frozenset({"tracked-changes", "annotation", "annotation-end", "forms", "sequence-decls", "desc", "title"})
+_UNSEEN = frozenset({"page-number", "date-time", "header"})
+"""Placeholders of what is no text of the author's."""
+_MACROS = ("Basic/", "Scripts/")
+_LISTS_OF_MACROS = ("/", "script-lb.xml", "script-lc.xml")
 _MOST_REPEATED = 10_000
 _MOST_SPACES = 100
+_COMMENTS = "has comments, which are left out"
 
 
 def read(data: bytes, budget: Budget) -> Contents:
-    """The text of a document, or the sheets of a spreadsheet.
+    """The text of a document, the sheets of a spreadsheet, or the slides of a presentation.
 
     Raises:
         ContentProblem: it is damaged, protected or too large.
@@ -29,11 +34,17 @@ def read(data: bytes, budget: Budget) -> Contents:
     manifest = archive.root("META-INF/manifest.xml")
     if manifest is not None and next(descendants(manifest, "encryption-data"), None) is not None:
         raise ContentProblem(PROTECTED)
-    body = child(archive.required("content.xml"), "body")
+    content = archive.required("content.xml")
     reader = _Reader(budget)
-    if (spreadsheet := child(body, "spreadsheet")) is not None:
-        return reader.sheets([sheet for sheet in spreadsheet if local(sheet) == "table"])
-    return reader.document(child(body, "text"), archive.root("styles.xml"))
+    if (spreadsheet := child(content, "body", "spreadsheet")) is not None:
+        found = reader.sheets([sheet for sheet in spreadsheet if local(sheet) == "table"])
+    elif (presentation := child(content, "body", "presentation")) is not None:
+        found = reader.slides(presentation, child(content, "automatic-styles"))
+    else:
+        found = reader.document(child(content, "body", "text"), archive.root("styles.xml"))
+    if any(name.startswith(_MACROS) and not name.endswith(_LISTS_OF_MACROS) for name in archive.names):
+        return replace(found, notes=(*found.notes, "has macros, which are left alone"))
+    return found
 
 
 class _Reader:
@@ -50,7 +61,7 @@ class _Reader:
         lines += self._margins(styles, "footer")
         notes = []
         if "annotation" in self._left_out:
-            notes.append("has comments, which are left out")
+            notes.append(_COMMENTS)
         if "tracked-changes" in self._left_out:
             notes.append("has tracked changes: what was deleted is left out, what was inserted is read")
         return Contents((Page("\n".join(lines)),), tuple(self._tables), notes=tuple(notes))
@@ -81,6 +92,52 @@ class _Reader:
         if not pages:
             raise ContentProblem("has no sheets")
         return Contents(tuple(pages), tuple(self._tables), notes=tuple(notes))
+
+    def slides(self, presentation: Element, styles: Element | None) -> Contents:
+        """A presentation, with the speaker's notes."""
+        listed = [page for page in presentation if local(page) == "page"]
+        self._budget.pages(len(listed), "slide")
+        footers = {attribute(part, "name"): part for part in presentation if local(part) == "footer-decl"}
+        unseen = {
+            attribute(style, "name")
+            for style in children(styles)
+            if any(attribute(part, "visibility") == "hidden" for part in style)
+        }
+        pages, notes = [], []
+        for number, page in enumerate(listed, start=1):
+            lines = self._slide(page)
+            footer = footers.pop(attribute(page, "use-footer-name"), None)  # it may be on every slide
+            lines += ["".join(self._inline(footer, [])).strip()] if footer is not None else []
+            pages.append(Page("\n".join(filter(None, lines)), mark=f"[slide {number}]" if number > 1 else ""))
+            if attribute(page, "style-name") in unseen:
+                notes.append(f"has a hidden slide {number}, which is read, too")
+        if not pages:
+            raise ContentProblem("has no slides")
+        if "annotation" in self._left_out:
+            notes.append(_COMMENTS)
+        return Contents(tuple(pages), tuple(self._tables), notes=tuple(notes))
+
+    def _slide(self, page: Element) -> list[str]:
+        """The texts of a slide, its title first, the notes last."""
+        titles: list[str] = []
+        rest: list[str] = []
+        spoken: list[str] = []
+        for shape in page:
+            kind = attribute(shape, "class")
+            if kind in _UNSEEN:
+                continue
+            if local(shape) in _LEFT_OUT:
+                self._left_out.add(local(shape))
+                continue
+            if local(shape) == "notes":
+                said = [self._written_in(part) for part in shape if attribute(part, "class") in ("notes", "")]
+                spoken += [f"Notes: {text}" for text in said if text]
+            else:
+                (titles if kind == "title" else rest).append(self._written_in(shape))
+        return [*titles, *rest, *spoken]
+
+    def _written_in(self, shape: Element) -> str:
+        return "\n".join(line for line in self._blocks(shape, 0) if line.strip())
 
     def _blocks(self, parent: Element | None, depth: int) -> Iterator[str]:
         for block in children(parent):

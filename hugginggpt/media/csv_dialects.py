@@ -27,6 +27,8 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _DECLARED = re.compile(r"sep=([^\w\s\"]|\t)[ \t]*(?=\r\n?|\n)", re.IGNORECASE)
 _CUT_IN_QUOTES = "unexpected end of data"  # what `csv` says of it
 _YEAR = re.compile(r"(?:1[89]|2[01])\d\d")
+_AS_TEXT = re.compile(r'="((?:[^"]|"")*+)"')
+"""How a CSV file says to a spreadsheet program that a cell is a text, although it looks like a number."""
 
 
 class Record(NamedTuple):
@@ -68,7 +70,28 @@ def readers(content: str) -> list[Reader]:
         ways.insert(1, _escaped)
     elif separator == "\t" and _is_plain(content):
         ways[:2] = [_by_line, _strict]
-    return [partial(way, content, separator, begin) for way in ways]
+    found: list[Reader] = [partial(way, content, separator, begin) for way in ways]
+    return [partial(_bared, way) for way in found] if '="' in content else found
+
+
+def as_text(cell: str) -> str:
+    """A cell as it has to be written so that it is read as it is: what looks like a protected text is protected."""
+    return '="{}"'.format(cell.replace('"', '""')) if _protected(cell) else cell
+
+
+def _bared(reader: Reader) -> Iterator[Record]:
+    """The records with the texts in cells such as `="00123"`. Other formulas are left alone."""
+    for record in reader():
+        yield record._replace(cells=tuple(map(_bare, record.cells)))
+
+
+def _bare(cell: str) -> str:
+    found = _protected(cell)
+    return cell if found is None else found[1].replace('""', '"')
+
+
+def _protected(cell: str) -> re.Match[str] | None:
+    return _AS_TEXT.fullmatch(cell.strip(" ")) if '="' in cell else None
 
 
 def header_at(head: Sequence[Record]) -> int:

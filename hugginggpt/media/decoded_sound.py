@@ -1,8 +1,9 @@
 """Decodes the sound of any file that PyAV reads and writes it as FLAC, or as WAV if it has more than 8 channels.
 
 A program of its own: `python -P decoded_sound.py PATH TARGET MAX_SECONDS MAX_BYTES`, because FFmpeg can crash on
-hostile files. It prints how it ended: the name of the format, with the peak of the samples if they were stored as
-floats beyond 1; or `long`, `large` with the bytes that the samples would take, or `silent`.
+hostile files. It prints how it ended: the name of the format, the peak of the samples if they were stored as floats
+beyond 1, else 0, and the length in seconds that the file promises if much of it is missing, else 0; or `long`, `large`
+with the bytes that the samples would take, or `silent`.
 """
 
 import os
@@ -20,6 +21,9 @@ _SAMPLE_BYTES = 4
 _FLAC_CHANNELS, _FLAC_RATE = 8, 192_000
 _BLOCK_FRAMES = 1 << 16
 _FLOATING = ("pcm_f", "wavpack")
+_TELLING = ("mov", "matroska")
+"""The containers whose lengths are no estimates."""
+_MISSING_SHARE, _MISSING_SECONDS = 0.05, 0.5
 _FINE = ("s32", "s32p", "s64", "s64p", "dbl", "dblp")
 
 
@@ -34,6 +38,7 @@ def main(path: str, target: str, max_seconds: float, max_bytes: int) -> None:
         if not rate or not channels:
             print("silent")
             return
+        promised = _promised(container)
         peak, frames = 0.0, 0
         # The scale is known only at the end, so the samples wait on the disk.
         waiting = f"{target}.samples"
@@ -61,7 +66,15 @@ def main(path: str, target: str, max_seconds: float, max_bytes: int) -> None:
         while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
             written.write(block / max(1.0, peak))
     os.unlink(waiting)
-    print(form, peak if peak > 1.0 and coded.startswith(_FLOATING) else "")
+    missing = promised - frames / rate
+    is_cut = missing > max(_MISSING_SHARE * promised, _MISSING_SECONDS)
+    print(form, peak if peak > 1.0 and coded.startswith(_FLOATING) else 0, promised if is_cut else 0)
+
+
+def _promised(container: Any) -> float:
+    """The length that a file says it has, in seconds; 0 if it says none that can be relied on."""
+    telling = container.format.name.split(",")[0] in _TELLING
+    return float(container.duration or 0) / av.time_base if telling else 0.0
 
 
 def _blocks(container: Any, stream: Any) -> Iterator[Any]:

@@ -36,6 +36,7 @@ class Format:
         return self.written or self.type in (ValueType.TEXT, ValueType.TABLE)
 
 
+_SAVED_PAGES = ("multipart/related", "application/x-mimearchive", "application/mhtml")
 _SPLIT = "unpack it and give the files in it one by one"
 _OFFICE = "save it as DOCX, XLSX, PPTX or PDF"
 _PICTURE = "save it as PNG or JPEG"
@@ -121,9 +122,7 @@ HTML = Format(
     "text/html", "an HTML page", ValueType.DOCUMENT, (".html", ".htm"), ("application/xhtml+xml",), written=True
 )
 RTF = Format("application/rtf", "an RTF document", ValueType.DOCUMENT, (".rtf",), ("text/rtf",), written=True)
-MAIL = Format(
-    "message/rfc822", "an e-mail", ValueType.DOCUMENT, (".eml", ".mht", ".mhtml"), ("multipart/related",), written=True
-)
+MAIL = Format("message/rfc822", "an e-mail", ValueType.DOCUMENT, (".eml", ".mht", ".mhtml"), _SAVED_PAGES, written=True)
 SRT = Format("application/x-subrip", "a file of subtitles", ValueType.DOCUMENT, (".srt",), ("text/srt",), written=True)
 VTT = Format("text/vtt", "a file of subtitles", ValueType.DOCUMENT, (".vtt",), written=True)
 XML = Format("application/xml", "an XML text", ValueType.TEXT, (".xml",), ("text/xml",))
@@ -156,26 +155,57 @@ DOCX = Format(
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "a Word document",
     ValueType.DOCUMENT,
-    (".docx", ".docm"),
-    ("application/vnd.ms-word.document.macroenabled.12",),
+    (".docx", ".docm", ".dotx", ".dotm"),
+    (
+        "application/vnd.ms-word.document.macroenabled.12",
+        "application/vnd.ms-word.template.macroenabled.12",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+    ),
 )
 XLSX = Format(
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "an Excel workbook",
     ValueType.DOCUMENT,
-    (".xlsx", ".xlsm"),
-    ("application/vnd.ms-excel.sheet.macroenabled.12",),
+    (".xlsx", ".xlsm", ".xltx", ".xltm"),
+    (
+        "application/vnd.ms-excel.sheet.macroenabled.12",
+        "application/vnd.ms-excel.template.macroenabled.12",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
+    ),
 )
 PPTX = Format(
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "a PowerPoint file",
     ValueType.DOCUMENT,
-    (".pptx", ".pptm"),
-    ("application/vnd.ms-powerpoint.presentation.macroenabled.12",),
+    (".pptx", ".pptm", ".potx", ".potm", ".ppsx", ".ppsm"),
+    (
+        "application/vnd.ms-powerpoint.presentation.macroenabled.12",
+        "application/vnd.ms-powerpoint.template.macroenabled.12",
+        "application/vnd.ms-powerpoint.slideshow.macroenabled.12",
+        "application/vnd.openxmlformats-officedocument.presentationml.template",
+        "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+    ),
 )
-ODT = Format("application/vnd.oasis.opendocument.text", "an OpenDocument text", ValueType.DOCUMENT, (".odt",))
+ODT = Format(
+    "application/vnd.oasis.opendocument.text",
+    "an OpenDocument text",
+    ValueType.DOCUMENT,
+    (".odt", ".ott"),
+    ("application/vnd.oasis.opendocument.text-template",),
+)
 ODS = Format(
-    "application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet", ValueType.DOCUMENT, (".ods",)
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "an OpenDocument spreadsheet",
+    ValueType.DOCUMENT,
+    (".ods", ".ots"),
+    ("application/vnd.oasis.opendocument.spreadsheet-template",),
+)
+ODP = Format(
+    "application/vnd.oasis.opendocument.presentation",
+    "an OpenDocument presentation",
+    ValueType.DOCUMENT,
+    (".odp", ".otp"),
+    ("application/vnd.oasis.opendocument.presentation-template",),
 )
 EPUB = Format("application/epub+zip", "an EPUB book", ValueType.DOCUMENT, (".epub",))
 SVG = Format("image/svg+xml", "an SVG drawing", None, (".svg",), (), "export it as PNG")
@@ -205,9 +235,19 @@ IWORK = Format(
     (),
     "export it as DOCX, XLSX, PPTX or PDF",
 )
-ODP = Format(
-    "application/vnd.oasis.opendocument.presentation", "an OpenDocument presentation", None, (".odp",), (), _OFFICE
+ODG = Format(
+    "application/vnd.oasis.opendocument.graphics",
+    "an OpenDocument drawing",
+    None,
+    (".odg", ".otg"),
+    (),
+    "export it as PDF or PNG",
 )
+ODB = Format(
+    "application/vnd.oasis.opendocument.base", "an OpenDocument database", None, (".odb",), (), "export it as CSV"
+)
+VISIO = Format("application/vnd.ms-visio.drawing", "a Visio drawing", None, (".vsdx",), (), "export it as PDF or PNG")
+XPS = Format("application/oxps", "an XPS document", None, (".xps", ".oxps"), (), "print it as PDF")
 ZIP = Format("application/zip", "a ZIP archive", None, (".zip",), ("application/x-zip-compressed",), _SPLIT)
 GZIP = Format("application/gzip", "a gzip archive", None, (".gz", ".tgz"), ("application/x-gzip",), _SPLIT)
 SEVEN = Format("application/x-7z-compressed", "a 7-Zip archive", None, (".7z",), (), _SPLIT)

@@ -52,8 +52,9 @@ _SPECIAL = (
 class LoadedFile:
     """A checked file of a request: its bytes and their type.
 
-    The bytes are those of the file, except that a text in another encoding becomes UTF-8, and a recording that only
-    PyAV reads becomes FLAC: they are decoded again later, by their type and media type alone.
+    The bytes are those of the file, except that a text in another encoding becomes UTF-8, a recording that only PyAV
+    reads becomes FLAC, and what is missing or too much at an end is mended: they are decoded again later, by their type
+    and media type alone.
 
     Attributes:
         name: the last part of its path or URL, with an ending, composed (NFC).
@@ -258,6 +259,7 @@ class _Taken(NamedTuple):
 
 
 def _taken_text(data: bytes, ending: str, mime: str | None, settings: Settings, deadline: Deadline) -> _Taken:
+    data = texts.without_padding(data)
     text = texts.decoded(data, _charset(mime), settings.max_text_chars)
     if is_blank(text.text):
         raise ContentProblem("is empty; give one with content")
@@ -310,7 +312,7 @@ def _taken_media(
     if found.type is ValueType.IMAGE:
         from hugginggpt.media import pictures
 
-        pictures.check(data, settings.max_image_pixels, settings.max_decoded_bytes)
+        data = pictures.take(data, settings.max_image_pixels, settings.max_decoded_bytes)
         if found in _WITH_FRAMES and (frames := pictures.frames(data)) > 1:
             taken = _taken_document(data, found, notes, settings, deadline)
             best = taken.contents.best if taken.contents is not None else 1
@@ -328,7 +330,13 @@ def _taken_media(
     return _Taken(data, found, found.type, kept, notes)
 
 
-_WITH_FRAMES = (input_formats.TIFF, input_formats.GIF, input_formats.WEBP, input_formats.PNG)
+_WITH_FRAMES = (
+    input_formats.TIFF,
+    input_formats.GIF,
+    input_formats.WEBP,
+    input_formats.PNG,
+    input_formats.JPEG,
+)
 
 
 def _charset(mime: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from hugginggpt.media import jpegs
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Image
 
@@ -37,6 +39,8 @@ _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
 """A progressive JPEG has about ten scans, each over the whole picture."""
 
+_DAMAGED = "is cut off or damaged and cannot be read as a picture; save it again"
+
 _ORIENTATION, _COMPRESSION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 274, 259, 278, 322, 323
 _UNCOMPRESSED = 1
 _DNG_VERSION = 50706
@@ -50,6 +54,39 @@ _TURNS = {
     8: PILImage.Transpose.ROTATE_90,
 }
 """How to turn a picture upright, by its EXIF orientation."""
+
+
+class _Damaged(ContentProblem):
+    """A picture cannot be decoded."""
+
+
+def take(data: bytes, max_pixels: int, max_bytes: int) -> bytes:
+    """Check a picture as `check` does, and give its bytes. A JPEG that lacks nothing but its end mark gets one.
+
+    Raises:
+        ContentProblem: as for `check`.
+    """
+    try:
+        check(data, max_pixels, max_bytes)
+        if not jpegs.is_filled_up(data):
+            return data
+    except _Damaged:
+        if not jpegs.is_jpeg(data):
+            raise
+    ended, continued = jpegs.with_ends(data)
+    check(ended, max_pixels, max_bytes)
+    if _fingerprint(ended) != _fingerprint(continued):
+        raise _Damaged(_DAMAGED)
+    return ended
+
+
+def _fingerprint(data: bytes) -> bytes:
+    """What tells the pixels of a picture from others."""
+    digest = hashlib.blake2b()
+    with _opened(data) as image:
+        for _, values in _strips(image):
+            digest.update(values.tobytes())
+    return digest.digest()
 
 
 def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
@@ -86,7 +123,7 @@ def frames(data: bytes) -> int:
         ContentProblem: it is damaged.
     """
     with _opened(data) as image:
-        return int(getattr(image, "n_frames", 1))
+        return len(jpegs.photos(image)) if image.format == "MPO" else int(getattr(image, "n_frames", 1))
 
 
 def read(data: bytes) -> Image:
@@ -123,7 +160,7 @@ def _opened(data: bytes, max_pixels: int | None = None) -> Iterator[PILImage.Ima
         raise ContentProblem(f"has more pixels than {allowed}; make it smaller") from None
     except Exception as error:
         # Pillow's decoders raise almost any exception on hostile bytes.
-        raise ContentProblem("is cut off or damaged and cannot be read as a picture; save it again") from error
+        raise _Damaged(_DAMAGED) from error
 
 
 def _check_memory(image: PILImage.Image, max_bytes: int) -> None:

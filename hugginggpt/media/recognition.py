@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 
 from hugginggpt.media.input_formats import (
     AAC,
@@ -45,6 +46,8 @@ from hugginggpt.media.input_formats import (
     MPEG,
     MPEG_TS,
     MSG,
+    ODB,
+    ODG,
     ODP,
     ODS,
     ODT,
@@ -66,6 +69,7 @@ from hugginggpt.media.input_formats import (
     THREE_GP,
     TIFF,
     TTA,
+    VISIO,
     W64,
     WAV,
     WAVPACK,
@@ -77,11 +81,13 @@ from hugginggpt.media.input_formats import (
     XLS,
     XLSB,
     XLSX,
+    XPS,
     XZ,
     ZIP,
     ZSTD,
     Format,
 )
+from hugginggpt.media.sound_frames import stream_format, tag_length
 
 # What a file of each format starts with.
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
@@ -195,7 +201,7 @@ def _by_first_bytes(data: bytes) -> Format | None:
     if head[257:262] == b"ustar":
         return TAR
     if head.startswith(b"ID3") and len(head) > 3 and head[3] < 16:
-        tagged = _by_first_bytes(data[_id3_length(head) :]) if _id3_length(head) < len(data) else None
+        tagged = _by_first_bytes(data[tag_length(head) :]) if tag_length(head) < len(data) else None
         return tagged if tagged in (FLAC, AAC) else MP3
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return AAC
@@ -205,12 +211,11 @@ def _by_first_bytes(data: bytes) -> Format | None:
         return MPEG_TS
     if _is_pdf(data):
         return PDF
-    return SVG if _SVG.match(head) else next((f for magic, f in _MAGIC if head.startswith(magic)), None)
-
-
-def _id3_length(head: bytes) -> int:
-    """Bytes of an ID3 tag at the beginning of a file."""
-    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+    if _SVG.match(head):
+        return SVG
+    if (found := next((f for magic, f in _MAGIC if head.startswith(magic)), None)) is not None:
+        return found
+    return stream_format(data)
 
 
 def _is_pdf(data: bytes) -> bool:
@@ -245,35 +250,55 @@ def _matroska(data: bytes) -> Format:
 
 
 def _zipped(data: bytes) -> Format:
-    """What a ZIP archive holds, by the type that its first member names or by the names of its members."""
-    head = data[:_ZIP_HEAD]
-    if (named := next((found for mark, found in _ZIPPED_TYPES if mark in head), None)) is not None:
+    """What a ZIP archive holds, by the type that a member of it names or by the names of its members."""
+    if (named := _typed(data[:_ZIP_HEAD])) is not None:
         return named
     count = int.from_bytes(end[10:12], "little") if (end := data[data.rfind(b"PK\x05\x06") :][:22]) else 0
     if count > _MOST_MEMBERS:
         return ZIP
+    names: set[str] = set()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        names = set()
-    # A damaged archive has lost its list of members.
-    return next((found for name, found in _ZIPPED if name in names or (not names and name.encode() in data)), ZIP)
+            if _TYPE in names:  # somebody packed it again, so that it is not the first
+                with archive.open(_TYPE) as member:
+                    return _typed(_TYPE.encode() + member.read(_ZIP_HEAD)) or ZIP
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+        pass  # a damaged archive has lost its list of members
+    if not names:
+        return next((found for name, found in _ZIPPED if name.encode() in data), ZIP)
+    return next((found for name, found in _ZIPPED if any(_is_main(name, member) for member in names)), ZIP)
+
+
+def _typed(head: bytes) -> Format | None:
+    return next((found for mark, found in _ZIPPED_TYPES if mark in head), None)
+
+
+def _is_main(name: str, member: str) -> bool:
+    """Whether a member is the main part of a package, which may have a number in its name."""
+    stem, _, ending = name.rpartition(".")
+    return member.startswith(stem) and member.endswith(f".{ending}")
 
 
 _ZIP_HEAD = 1024
 _MOST_MEMBERS = 20_000
+_TYPE = "mimetype"
 _ZIPPED_TYPES = (
     (b"mimetypeapplication/epub+zip", EPUB),
     (b"opendocument.text", ODT),
     (b"opendocument.spreadsheet", ODS),
     (b"opendocument.presentation", ODP),
+    (b"opendocument.graphics", ODG),
+    (b"opendocument.base", ODB),
 )
 _ZIPPED = (
     ("word/document.xml", DOCX),
     ("xl/workbook.xml", XLSX),
     ("xl/workbook.bin", XLSB),
     ("ppt/presentation.xml", PPTX),
+    ("visio/document.xml", VISIO),
+    ("FixedDocumentSequence.fdseq", XPS),
+    ("FixedDocSeq.fdseq", XPS),
     ("Index/Document.iwa", IWORK),
 )
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import soundfile
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.media.input_formats import AIFF, AU, CAF, FLAC, MP3, OGG, W64, WAV, Format
+from hugginggpt.media import sound_frames
+from hugginggpt.media.input_formats import AAC, AIFF, AU, CAF, FLAC, MP3, OGG, W64, WAV, Format
 from hugginggpt.media.native import output_of, written_to_file
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Audio
@@ -56,7 +57,7 @@ class _NotRead(ContentProblem):
 
 
 def take(data: bytes, found: Format, max_seconds: float, max_bytes: int, deadline: Deadline) -> Taken:
-    """Check a recording as `check` does, and convert it if only PyAV reads it.
+    """Check a recording as `check` does, and convert it if only PyAV reads it. The start of a stream is mended.
 
     Args:
         data: the recording.
@@ -68,6 +69,8 @@ def take(data: bytes, found: Format, max_seconds: float, max_bytes: int, deadlin
     Raises:
         ContentProblem: as for `check`, or it needs PyAV, which is not installed.
     """
+    if found in (AAC, MP3):
+        data = sound_frames.mended(data)
     if found in _READ_HERE:
         try:
             return Taken(data, found.mime, check(data, max_seconds, max_bytes, deadline.check))
@@ -86,15 +89,15 @@ def _converted(data: bytes, found: Format, max_seconds: float, max_bytes: int, d
         target = Path(f"{path}.decoded")
         try:
             command = [sys.executable, "-P", str(_CONVERTER), path, str(target), str(max_seconds), str(max_bytes)]
-            outcome, _, figure = output_of(command, deadline, _DAMAGED).strip().partition(" ")
-            match outcome:
-                case "long":
+            match output_of(command, deadline, _DAMAGED).split():
+                case ["long"]:
                     raise ContentProblem(_too_long(max_seconds))
-                case "large":
-                    raise ContentProblem(too_much_memory(int(figure), max_bytes))
-                case "FLAC" | "WAV":
-                    mime = FLAC.mime if outcome == "FLAC" else WAV.mime
-                    return Taken(target.read_bytes(), mime, (_quieter(float(figure)),) if figure else ())
+                case ["large", needed]:
+                    raise ContentProblem(too_much_memory(int(needed), max_bytes))
+                case ["FLAC" | "WAV" as form, peak, promised]:
+                    notes = [_quieter(float(peak))] if float(peak) else []
+                    notes += [_cut_off(float(promised))] if float(promised) else []
+                    return Taken(target.read_bytes(), (FLAC if form == "FLAC" else WAV).mime, tuple(notes))
                 case _:
                     raise ContentProblem(_SILENT)
         finally:
@@ -196,6 +199,10 @@ def check(
 
 def _quieter(peak: float) -> str:
     return f"has samples up to {peak:.3g}, beyond full scale, and was made quieter so that none is clipped"
+
+
+def _cut_off(promised: float) -> str:
+    return f"is cut off before the end of its {promised:.4g} seconds, and was read as far as it goes"
 
 
 def _too_long(max_seconds: float) -> str:

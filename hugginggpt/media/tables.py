@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 
 from hugginggpt.media import texts
-from hugginggpt.media.csv_dialects import Reader, Record, WrongReading, header_at, readers
+from hugginggpt.media.csv_dialects import Reader, Record, WrongReading, as_text, header_at, readers
+from hugginggpt.media.drawn_tables import drawn_table
 from hugginggpt.media.numbers import is_missing, is_number
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Table
@@ -24,7 +26,7 @@ class _Uneven(WrongReading):
 
 
 def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None) -> Table:
-    """A table from CSV in any of its dialects; the first row that is not a title names the columns.
+    """A table from CSV in any of its dialects, or drawn in a text; the first row that is not a title names the columns.
 
     Cells keep their text. Empty cells at the ends of rows may be left out, or be too many.
 
@@ -37,6 +39,8 @@ def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None
         ContentProblem: it is empty, not CSV, too large, or has rows of unequal width.
     """
     content = texts.read(data, max_chars).removeprefix("\ufeff")
+    if (drawn := drawn_table(content)) is not None:
+        return _table(partial(iter, drawn), max_bytes)
     problems: list[WrongReading] = []
     for reader in readers(content):
         try:
@@ -59,8 +63,7 @@ def render(table: Table) -> str:
 def _written(table: Table, quoting: int) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
-    writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerows(map(as_text, row) for row in chain([table.columns], table.rows))
     return buffer.getvalue()
 
 

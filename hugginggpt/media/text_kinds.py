@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hugginggpt.media.input_formats import (
     HTML,
     JSON,
     JSONL,
+    MAIL,
     ODS,
     PLAIN,
     RTF,
@@ -28,6 +30,9 @@ from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Table
 
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
+_FIELD = re.compile(r"[!-9;-~]+:.*|[ \t].*")
+_FIELDS_OF_MAILS = (("mime-version:", "from:", "received:", "message-id:"), ("content-type:",))
+_MOST_FIELDS = 200
 _DECLARATION = re.compile(r"\s*<\?xml\s")
 _SPREADSHEETS = (XLS, XLSX, ODS)
 _MOST_CELLS = 2_000_000
@@ -55,7 +60,21 @@ def kind_of(text: str, *claims: Format | None) -> Format:
         return RTF
     if text.startswith("WEBVTT"):
         return VTT
+    if _is_mail(text):
+        return MAIL
     return XML if _DECLARATION.match(text) else PLAIN
+
+
+def _is_mail(text: str) -> bool:
+    """Whether a text begins with the fields of an e-mail, one of which says of what type it is."""
+    head: list[str] = []
+    for line in islice(io.StringIO(text), _MOST_FIELDS):
+        if not line.strip():
+            break
+        if not _FIELD.match(line):
+            return False
+        head.append(line.lower())
+    return all(any(line.startswith(names) for line in head) for names in _FIELDS_OF_MAILS)
 
 
 def is_table(text: str, *, cut: bool = False) -> bool:

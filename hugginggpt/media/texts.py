@@ -135,6 +135,24 @@ def decoded(data: bytes, charset: str | None = None, max_chars: int | None = Non
     return _undeclared(data, declared if named is not None else None, max_chars)
 
 
+def without_padding(data: bytes) -> bytes:
+    """A text without the zeros at its end, which are left by a machine that lost its power, or fill a block.
+
+    The zeros that belong to the characters of UTF-16 and UTF-32 stay, and so does what has zeros elsewhere.
+    """
+    rest = data.rstrip(b"\x00")
+    codec = next((codec for mark, codec, _ in _MARKS if data.startswith(mark)), "")
+    width = {"utf-32": 4, "utf-16": 2}.get(codec, 1)
+    if width == 1 and (b"\x00" in rest or _may_be_wide(data, rest)):
+        return data
+    return data[: -(-len(rest) // width) * width]
+
+
+def _may_be_wide(data: bytes, rest: bytes) -> bool:
+    """Whether the only zero of a text may be that of a line end in UTF-16, after nothing but East Asian characters."""
+    return len(data) == len(rest) + 1 and rest.endswith(b"\n") and len(data) % 2 == 0 and not rest.isascii()
+
+
 def _undeclared(data: bytes, wrongly: str | None, max_chars: int | None) -> Decoded:
     """The characters of a text, by its bytes alone.
 

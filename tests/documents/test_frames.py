@@ -6,7 +6,7 @@ from PIL import ImageDraw
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.documents import picture
-from hugginggpt.documents.model import GIF, MPO, PNG, TIFF, WEBP
+from hugginggpt.documents.model import GIF, JPEG, PNG, TIFF, WEBP
 from hugginggpt.media.problem import ContentProblem
 from tests.documents.builders import LIMITS, contents
 
@@ -53,8 +53,8 @@ def test_pages_of_a_tiff_have_sizes_of_their_own() -> None:
 
 def test_both_pictures_of_an_mpo_can_be_had() -> None:
     data = saved("MPO", [frame(1), frame(2)])
-    assert len(contents(data, MPO).pages) == 2
-    assert picture(data, MPO, 2, LIMITS, Deadline(60)).image.mode == "RGB"
+    assert len(contents(data, JPEG).pages) == 2
+    assert picture(data, JPEG, 2, LIMITS, Deadline(60)).image.mode == "RGB"
 
 
 def test_a_damaged_animation_is_named_so() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -14,10 +16,10 @@ import openpyxl  # type: ignore[import-untyped]
 import pptx as python_pptx
 from pptx.util import Inches
 
-from tests.documents.builders import docx, paragraph, pdf, scan, words
-from tests.documents.test_odf import document as odf
+from tests.documents.builders import W, docx, package, paragraph, pdf, scan, words
 from tests.documents.test_pdf import LEFT, RIGHT, lines
 from tests.files.input import Input
+from tests.files.open_documents import OPEN
 from tests.files.outcomes import Paper, grid
 from tests.files.pages_and_mails import SOLD, WRITTEN, stored
 
@@ -127,13 +129,6 @@ def columns() -> bytes:
             for row, (left, right) in enumerate(zip(LEFT, RIGHT, strict=True))
         )
     )
-
-
-def open_document(kind: str, body: str) -> bytes:
-    """An OpenDocument file by the XML of its body."""
-    with zipfile.ZipFile(io.BytesIO(odf(body))) as archive:
-        content = archive.read("content.xml")
-    return stored({"mimetype": f"application/vnd.oasis.opendocument.{kind}", "content.xml": content})
 
 
 _DECK = Paper(
@@ -320,30 +315,6 @@ OFFICE = (
         _DECK,
     ),
     Input(
-        "letter.odt",
-        lambda: open_document("text", "<office:text><text:h>Title</text:h><text:p>Some words.</text:p></office:text>"),
-        "LibreOffice Writer",
-        Paper("application/vnd.oasis.opendocument.text", "Title\nSome words."),
-    ),
-    Input(
-        "sums.ods",
-        lambda: open_document(
-            "spreadsheet",
-            "<office:spreadsheet><table:table table:name='One'><table:table-row><table:table-cell><text:p>Day</text:p>"
-            "</table:table-cell><table:table-cell><text:p>Sold</text:p></table:table-cell></table:table-row>"
-            "<table:table-row><table:table-cell office:value-type='date' office:date-value='2024-05-01'>"
-            "<text:p>1.5.24</text:p></table:table-cell><table:table-cell office:value-type='float' "
-            "office:value='1234.5'><text:p>1.234,5</text:p></table:table-cell></table:table-row></table:table>"
-            "</office:spreadsheet>",
-        ),
-        "LibreOffice Calc in German",
-        Paper(
-            "application/vnd.oasis.opendocument.spreadsheet",
-            "[sheet One]\nDay,Sold\n2024-05-01,1234.5",
-            (grid("Day|Sold", "2024-05-01|1234.5"),),
-        ),
-    ),
-    Input(
         "wordpad.rtf",
         rb"{\rtf1\ansi\ansicpg1252 Sch\'f6ne Gr\'fc\'dfe,\par {\b Ann}}",
         "WordPad",
@@ -352,4 +323,82 @@ OFFICE = (
 )
 
 
-DOCUMENTS = (*PORTABLE, *OFFICE, *WRITTEN)
+def turned_into(data: bytes, kind: str, **more: bytes) -> bytes:
+    """An Office document of another kind: its type is another one, and there may be more in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "[Content_Types].xml":
+                content = re.sub(rb"application/[\w.-]+(?=\.main\+xml)", f"application/{kind}".encode(), content)
+            new.writestr(name, content)
+        for name, content in more.items():
+            new.writestr(name, content)
+    return buffer.getvalue()
+
+
+_WORKBOOK = ((*SOLD.columns,), ("May", 12), ("June", 15))
+_MACROS = ("has macros, which are left alone",)
+_SHEET = Paper(_XLSX, "[sheet Sales]\nMonth,Sold\nMay,12\nJune,15", (SOLD,))
+TEMPLATES = (
+    Input(
+        "sales.xlsm",
+        lambda: turned_into(
+            workbook(*_WORKBOOK), "vnd.ms-excel.sheet.macroEnabled", **{"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0"}
+        ),
+        "Excel with macros, which are not run",
+        replace(_SHEET, notes=_MACROS),
+    ),
+    Input(
+        "sales.xltx",
+        lambda: turned_into(workbook(*_WORKBOOK), "vnd.openxmlformats-officedocument.spreadsheetml.template"),
+        "a template of Excel",
+        _SHEET,
+    ),
+    Input(
+        "talk.pptm",
+        lambda: turned_into(
+            slides(), "vnd.ms-powerpoint.presentation.macroEnabled", **{"ppt/vbaProject.bin": b"\xd0\xcf\x11\xe0"}
+        ),
+        "PowerPoint with macros, which are not run",
+        replace(_DECK, notes=_MACROS),
+    ),
+    Input(
+        "talk.potx",
+        lambda: turned_into(slides(), "vnd.openxmlformats-officedocument.presentationml.template"),
+        "a template of PowerPoint",
+        _DECK,
+    ),
+    Input(
+        "talk.ppsx",
+        lambda: turned_into(slides(), "vnd.openxmlformats-officedocument.presentationml.slideshow"),
+        "a show of PowerPoint",
+        _DECK,
+    ),
+    Input(
+        "letter.dotx",
+        lambda: turned_into(
+            docx(paragraph("Dear Ms …,")), "vnd.openxmlformats-officedocument.wordprocessingml.template"
+        ),
+        "a template of Word",
+        Paper(_DOCX, "Dear Ms …,"),
+    ),
+    Input(
+        "letter.dotm",
+        lambda: docx(paragraph("Dear Ms …,"), {}, **{"word/vbaProject.bin": "macro"}),
+        "a template of Word with macros that a server declares, which are not run",
+        Paper(_DOCX, "Dear Ms …,", notes=_MACROS),
+        served="application/vnd.ms-word.template.macroEnabled.12",
+    ),
+    Input(
+        "from-the-cloud.docx",
+        lambda: package(
+            "word/document2.xml",
+            {"word/document2.xml": f'<w:document xmlns:w="{W}"><w:body>{paragraph("Hello.")}</w:body></w:document>'},
+        ),
+        "Word of Office 365, which numbers its parts",
+        Paper(_DOCX, "Hello."),
+    ),
+)
+
+DOCUMENTS = (*PORTABLE, *OFFICE, *TEMPLATES, *OPEN, *WRITTEN)

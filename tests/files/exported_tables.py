@@ -7,14 +7,6 @@ from tests.files.input import Input
 from tests.files.outcomes import Rows, grid
 
 _UNSURE = "does not say in which encoding it is and was read as {}; save it as UTF-8 if it reads wrong"
-_SAP = """\
-------------------------
-|Material  |    Amount |
-------------------------
-|A-100     |  1.234,50 |
-|B-200     |     17,25-|
-------------------------
-"""
 _BANK = """\
 "Konto";"DE02 1203 0000 0000 2020 51"
 "Zeitraum";"01.03.2024 - 31.03.2024"
@@ -123,19 +115,18 @@ EXPORTS = (
         b'account;amount\r\n="00123";5\r\n="04567";7\r\n',
         'a bank\'s ids kept from Excel as ="00123"',
         Rows(grid("account|amount", "00123|5", "04567|7"), {"amount": [5, 7]}),
-        wrong_today='the cells keep Excel\'s ="…"',
     ),
     Input(
-        "sap-list.txt",
-        _SAP.encode(),
-        "SAP's unconverted list: lines drawn around the cells, the minus behind the number",
-        Rows(
-            grid("Material|Amount", "A-100|1.234,50", "B-200|17,25-"),
-            {"Amount": [1234.5, -17.25]},
-            mime="text/plain",
-            type=ValueType.TEXT,
-        ),
-        wrong_today="it is not recognised as a table",
+        "ids-quoted.csv",
+        b'"account","amount"\r\n"=""00123""","=""5"""\r\n"=""04567""","=""7"""\r\n',
+        'ids kept from Excel by a program that quotes every cell: "=""00123"""',
+        Rows(grid("account|amount", "00123|5", "04567|7"), {"amount": [5, 7]}),
+    ),
+    Input(
+        "formulas.csv",
+        b'what,amount\r\n=1+1,5\r\n"=HYPERLINK(""http://127.0.0.1:9/"",""x"")",7\r\n',
+        "cells that a spreadsheet program would compute: texts like any other",
+        Rows(grid("what|amount", "=1+1|5", '=HYPERLINK("http://127.0.0.1:9/","x")|7'), {"amount": [5, 7]}),
     ),
     Input(
         "from-the-web.xls",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from tests.files.documents import DOCUMENTS
 from tests.files.input import Input
+from tests.files.jpegs import JPEGS
 from tests.files.pictures import PICTURES
 from tests.files.refused import REFUSED
 from tests.files.sounds import SOUNDS, VIDEOS
@@ -18,7 +19,7 @@ INPUTS: Mapping[str, tuple[Input, ...]] = MappingProxyType(
         "Documents": DOCUMENTS,
         "Tables": TABLES,
         "Texts": TEXTS,
-        "Pictures": PICTURES,
+        "Pictures": (*PICTURES, *JPEGS),
         "Sounds": SOUNDS,
         "Videos": VIDEOS,
         "Refused": REFUSED,

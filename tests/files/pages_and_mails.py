@@ -11,6 +11,7 @@ from functools import partial
 from tests.documents.test_epub import _BOOK
 from tests.files.input import Input
 from tests.files.outcomes import Paper, grid
+from tests.files.saved_pages import SAVED
 
 _HTML, _EML = "text/html", "message/rfc822"
 SOLD = grid("Month|Sold", "May|12", "June|15")
@@ -48,22 +49,6 @@ def mail_with_attachment() -> bytes:
     return message.as_bytes()
 
 
-_MHTML = """\
-From: <Saved by Blink>
-Snapshot-Content-Location: https://example.com/
-Subject: News
-Date: Mon, 6 May 2024 10:00:00 -0000
-MIME-Version: 1.0
-Content-Type: multipart/related; type="text/html"; boundary="----x"
-
-------x
-Content-Type: text/html
-Content-Transfer-Encoding: quoted-printable
-Content-Location: https://example.com/
-
-<html><head><title>News</title></head><body><h1>Today</h1><p>Caf=C3=A9s are open.</p></body></html>
-------x--
-""".replace("\n", "\r\n")
 _SRT = (
     "1\r\n00:00:01,000 --> 00:00:02,000\r\n<i>Schöne Grüße</i>,\r\n\r\n"
     "2\r\n00:00:02,500 --> 00:00:04,000\r\nliebe Gäste aus Köln.\r\n"
@@ -101,13 +86,6 @@ WEB = (
         b"<html><table><tr><th>Month<th>Sold<tr><td>May<td>12<tr><td>June<td>15</table></html>",
         "a portal's .xls that is a web page",
         Paper(_HTML, "Month | Sold\nMay | 12\nJune | 15", (SOLD,), notes=("is an HTML page; its ending says XLS",)),
-    ),
-    Input(
-        "saved.mhtml",
-        _MHTML.encode(),
-        "Chrome's page in a single file",
-        Paper(_EML, "Date: Mon, 6 May 2024 10:00:00 -0000\nSubject: News\n\nNews\n\nToday\n\nCafés are open."),
-        wrong_today="the markup and the boundaries of the parts are passed on as text",
     ),
     Input(
         "novel.epub",
@@ -176,4 +154,4 @@ SUBTITLES = (
     ),
 )
 
-WRITTEN = (*WEB, *MAILS, *SUBTITLES)
+WRITTEN = (*WEB, *SAVED, *MAILS, *SUBTITLES)

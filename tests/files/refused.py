@@ -68,6 +68,13 @@ REFUSED = (
     Input("blank.csv", b"\r\n \r\n", "a table of nothing", _EMPTY),
     Input("noise.bin", bytes(range(256)) * 4, "bytes that are no text", Refused(_BINARY)),
     Input(
+        "overwritten.log",
+        b"12:00 started\n" + bytes(64) + b"12:02 started again\n",
+        "a log with zeros in its middle, where lines are missing",
+        Refused(_BINARY),
+    ),
+    Input("zeros.log", bytes(512), "a log of nothing but zeros", _EMPTY),
+    Input(
         "unknown.txt",
         bytes(range(0x80, 0x100)) * 3,
         "a text in no known encoding",
@@ -162,10 +169,22 @@ REFUSED = (
         ),
     ),
     Input(
-        "slides.odp",
-        lambda: stored({"mimetype": "application/vnd.oasis.opendocument.presentation", "content.xml": "<a/>"}),
-        "LibreOffice's slides",
-        Refused("is an OpenDocument presentation, which cannot be used; save it as DOCX, XLSX, PPTX or PDF"),
+        "drawing.odg",
+        lambda: stored({"mimetype": "application/vnd.oasis.opendocument.graphics", "content.xml": "<a/>"}),
+        "LibreOffice's drawing",
+        Refused("is an OpenDocument drawing, which cannot be used; export it as PDF or PNG"),
+    ),
+    Input(
+        "plan.vsdx",
+        lambda: zipped({"[Content_Types].xml": "<a/>", "visio/document.xml": "<a/>"}),
+        "a drawing of Visio",
+        Refused("is a Visio drawing, which cannot be used; export it as PDF or PNG"),
+    ),
+    Input(
+        "print.oxps",
+        lambda: zipped({"[Content_Types].xml": "<a/>", "FixedDocumentSequence.fdseq": "<a/>"}),
+        "what Windows printed to a file",
+        Refused("is an XPS document, which cannot be used; print it as PDF"),
     ),
     Input(
         "drawing.svg",

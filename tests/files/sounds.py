@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
 from tests.files.input import Input
@@ -63,11 +66,28 @@ def converted(format: str, codec: str, rate: int = 16_000, pictures: str = "", l
     return recorded(format, codec, rate, pictures, 0.5, loudness)
 
 
+def streamable(format: str, codec: str, rate: int, seconds: float, share: float) -> bytes:
+    """The beginning of a tone whose index is in front of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"tone.{format}")
+        with av.open(path, "w", format=format, options={"movflags": "faststart"}) as container:
+            stream = container.add_stream(codec, rate=rate, layout="mono")
+            frame = av.AudioFrame.from_ndarray(wave(seconds, rate, 0.5).reshape(1, -1), format="flt", layout="mono")
+            frame.rate = rate
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+        whole = path.read_bytes()
+    return whole[: int(len(whole) * share)]
+
+
 def _flac(rate: int, peak: float = 0.5, peak_within: float = 0.06, **more: Any) -> Sound:
     """What comes of a recording that is converted."""
     return Sound(rate, 1, 0.5, peak, "audio/flac", peak_within=peak_within, **more)
 
 
+_APE_TAG = b"".join(
+    b"APETAGEX" + struct.pack("<IIII", 2000, 3032, 1, flags) + bytes(8) + content
+    for flags, content in ((0xA0000000, b"x" * 3000), (0x80000000, b""))
+)
 _LOSSY = 0.12
 """How far off the peaks of codecs for voices may be."""
 
@@ -148,7 +168,48 @@ RECORDERS = (
         lambda: tone("MPEG_LAYER_III", "MP3", 44_100)[100:],
         "a radio stream that was cut within a frame",
         Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
-        wrong_today="refused as neither text nor a known format",
+    ),
+    Input(
+        "radio-cut-twice.mp3",
+        lambda: tone("MPEG_LAYER_III", "MP3", 44_100)[100:-150],
+        "a piece of a radio stream, whose first and last frames are not whole",
+        Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
+    ),
+    Input(
+        "radio-server.mp3",
+        lambda: b"ICY 200 OK\r\nicy-name: Radio\r\n\r\n" + tone("MPEG_LAYER_III", "MP3", 44_100)[417:],
+        "a radio stream after what its server said",
+        Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
+    ),
+    Input(
+        "voice-cut.mp3",
+        lambda: converted("mp3", "libmp3lame", 16_000)[50:],
+        "a low rate of MPEG-2 that was cut within a frame",
+        Sound(16_000, 1, 0.5, 0.5, "audio/mpeg", peak_within=0.06),
+    ),
+    Input(
+        "radio-cut.aac",
+        lambda: converted("adts", "aac", 44_100)[100:],
+        "a radio stream in AAC that was cut within a frame",
+        _flac(44_100),
+    ),
+    Input(
+        "tags-at-the-end.mp3",
+        lambda: tone("MPEG_LAYER_III", "MP3", 44_100) + _APE_TAG + b"TAG" + bytes(125),
+        "an MP3 with the tags of two players at its end",
+        Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
+    ),
+    Input(
+        "tags-in-front.mp3",
+        lambda: _APE_TAG + tone("MPEG_LAYER_III", "MP3", 44_100),
+        "an MP3 with the tags of an old player in front",
+        Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
+    ),
+    Input(
+        "filled.mp3",
+        lambda: bytes(2000) + tone("MPEG_LAYER_III", "MP3", 44_100) + bytes(2000),
+        "an MP3 between zeros",
+        Sound(44_100, 1, 0.5, 0.5, "audio/mpeg"),
     ),
     Input(
         "tagged.flac",
@@ -173,6 +234,26 @@ PHONES = (
     ),
     Input("Memo.m4a", partial(converted, "ipod", "aac", 44_100), "an iPhone's voice memo", _flac(44_100)),
     Input("Memo lossless.m4a", partial(converted, "ipod", "alac"), "an iPhone's lossless memo", _flac(16_000)),
+    Input(
+        "Memo cut.m4a",
+        lambda: streamable("ipod", "aac", 44_100, 4.0, 0.6),
+        "a voice memo for streaming that was not downloaded whole",
+        Sound(
+            44_100,
+            1,
+            2.4,
+            0.5,
+            "audio/flac",
+            notes=("is cut off before the end of its 4.023 seconds, and was read as far as it goes",),
+            peak_within=_LOSSY,
+        ),
+    ),
+    Input(
+        "Memo in pieces.m4a",
+        partial(converted, "ismv", "aac", 44_100),
+        "a voice memo that was written in pieces",
+        _flac(44_100),
+    ),
     Input("iphone.caf", partial(converted, "caf", "alac"), "an iOS app's CAF", _flac(16_000)),
     Input(
         "Call.amr",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hugginggpt.capabilities import ValueType
+from tests.files.drawn_tables import DRAWN
 from tests.files.exported_tables import EXPORTS
 from tests.files.input import Input
 from tests.files.outcomes import Refused, Rows, grid
@@ -306,18 +307,6 @@ DIALECTS = (
             type=ValueType.TEXT,
         ),
     ),
-    Input(
-        "markdown-table.md",
-        b"| name | price |\n|------|------:|\n| lamp | 58 |\n| desk | 349 |\n",
-        "a table in Markdown (a chat's answer, a README)",
-        Rows(
-            grid("name|price", "lamp|58", "desk|349"),
-            {"price": [58, 349]},
-            mime="text/markdown",
-            type=ValueType.TEXT,
-        ),
-        wrong_today="there are two empty columns and a row of dashes, and no column is numeric",
-    ),
 )
 
-TABLES = (*EXPORTS, *NUMBERS, *DIALECTS)
+TABLES = (*EXPORTS, *NUMBERS, *DIALECTS, *DRAWN)

@@ -114,7 +114,30 @@ ENCODINGS = (
         b"12:00 started\n12:01 working\n" + bytes(64),
         "a log whose end is zeros, because the machine lost its power",
         Words("12:00 started\n12:01 working\n"),
-        wrong_today="refused as neither text nor a known format",
+    ),
+    Input(
+        "crashed-utf16.log",
+        "12:00 gestartet\r\n".encode("utf-16-le").join((b"\xff\xfe", bytes(512))),
+        "a log in UTF-16 whose end is zeros",
+        Words("12:00 gestartet\r\n"),
+    ),
+    Input(
+        "crashed-1252.log",
+        "12:00 gestört, für später aufgehoben\n".encode("cp1252") + bytes(4096),
+        "a log in Windows-1252 whose end is zeros",
+        Words(
+            "12:00 gestört, für später aufgehoben\n",
+            notes=(
+                "does not say in which encoding it is and was read as Windows-1252; save it as UTF-8 if it reads wrong",
+            ),
+        ),
+    ),
+    Input("from-c.txt", b"one line\x00", "a text that a program in C wrote with its zero", Words("one line")),
+    Input(
+        "lines-in-chinese.txt",
+        "早上好世界和平\n".encode("utf-16-le"),
+        "UTF-16 without a mark, whose only zero is that of the line end",
+        Words("早上好世界和平\n"),
     ),
 )
 
