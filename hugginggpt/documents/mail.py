@@ -11,7 +11,6 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 
 from hugginggpt.documents.budget import Budget
-from hugginggpt.documents.charsets import decoded
 from hugginggpt.documents.html import Reader
 from hugginggpt.documents.model import Contents, Page
 from hugginggpt.media.problem import ContentProblem
@@ -39,7 +38,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     named = ", ".join(f'"{name}"' for name in attachments[:_MOST_NAMED])
     more = " and others" if len(attachments) > _MOST_NAMED else ""
     notes = (f"has attachments, which are not opened: {named}{more}",) if attachments else ()
-    return Contents((Page(text),), tuple(reader.tables), notes=notes)
+    return Contents((Page(text),), tuple(reader.tables), notes=(*notes, *reader.decoder.notes))
 
 
 def _text(message: Message, reader: Reader, attachments: list[str], depth: int) -> str:
@@ -70,8 +69,8 @@ def _bodies(part: Message, reader: Reader, attachments: list[str], depth: int) -
     elif kind in ("text/plain", "text/html"):
         payload = part.get_payload(decode=True)
         content = payload if isinstance(payload, bytes) else b""
-        charset = _charset(part)
-        yield reader.text(content, charset) if kind == "text/html" else decoded(content, charset)
+        text = reader.decoder.text(content, _charset(part))
+        yield reader.text(text) if kind == "text/html" else text
     elif depth and part.get_content_maintype() != "multipart":
         attachments.append(kind)
 
