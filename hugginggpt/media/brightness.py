@@ -73,7 +73,7 @@ def colours_by_scale(image: PILImage.Image, low_bytes: Callable[[], PILImage.Ima
         image: the upper eight bits, as RGB or RGBA.
         low_bytes: gives the lower ones as RGB.
     """
-    ranges = [(int(low), int(high)) for low, high in image.getextrema()[:3]]  # type: ignore[misc,index]
+    ranges = [(int(low), int(high)) for low, high in image.getextrema()[:3]]  # type: ignore[misc]
     share = _SMALL_SHARE * (EIGHT_BITS + 1)
     if max(high for _, high in ranges) - min(low for low, _ in ranges) > share:
         return image
