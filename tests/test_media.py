@@ -326,6 +326,75 @@ def test_sixteen_bits_of_which_few_are_used_have_their_own_range(
     assert grey_of(np.array([values], np.uint16), format) == expected
 
 
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG image with sixteen bits for each of two, three or four channels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, channels = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def deep_tiff(values: np.ndarray, order: str = "<", deflated: bool = False) -> bytes:
+    """A TIFF image with sixteen bits for each of three or four channels."""
+    height, width, channels = values.shape
+    pixels = values.astype(f"{order}u2").tobytes()
+    pixels = zlib.compress(pixels) if deflated else pixels
+    pixels += bytes(len(pixels) % 2)
+    bits = struct.pack(f"{order}{channels}H", *[16] * channels)
+    tags: dict[int, tuple[int, int, int]] = {
+        256: (4, 1, width), 257: (4, 1, height), 258: (3, channels, 8), 259: (4, 1, 8 if deflated else 1),
+        262: (4, 1, 2), 273: (4, 1, 16), 277: (4, 1, channels), 278: (4, 1, height), 279: (4, 1, len(pixels)),
+    }  # fmt: skip
+    if channels == 4:
+        tags[338] = (4, 1, 2)
+    entries = b"".join(struct.pack(f"{order}HHII", tag, *content) for tag, content in sorted(tags.items()))
+    mark = b"II" if order == "<" else b"MM"
+    head = mark + struct.pack(f"{order}HI", 42, 16 + len(pixels)) + bits
+    body = head.ljust(16, b"\0")[:16] + pixels
+    return body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+DEEP = {
+    "PNG": deep_png,
+    "TIFF": deep_tiff,
+    "TIFF of a Mac": lambda values: deep_tiff(values, ">"),
+    "deflated TIFF": lambda values: deep_tiff(values, deflated=True),
+    "deflated TIFF of a Mac": lambda values: deep_tiff(values, ">", deflated=True),
+}
+
+
+@pytest.mark.parametrize("format", DEEP)
+@pytest.mark.parametrize(
+    ("colours", "expected"),
+    [
+        ([(0, 100, 4095), (4095, 2048, 0)], [(0, 6, 255), (255, 128, 0)]),  # twelve bits of a camera
+        ([(0, 1, 1), (0, 0, 1)], [(0, 255, 255), (0, 0, 255)]),
+        ([(30000, 30100, 30200), (30200, 30100, 30000)], [(0, 128, 255), (255, 128, 0)]),
+        ([(0, 257 * 100, 65535), (10, 20, 30)], [(0, 100, 255), (0, 0, 0)]),
+        ([(100, 200, 4095), (100, 200, 4095)], [(0, 0, 15), (0, 0, 15)]),  # one colour
+    ],
+)
+@pytest.mark.parametrize("alpha", [(), (65535,)], ids=["opaque", "alpha"])
+def test_colours_of_sixteen_bits_of_which_few_are_used_have_their_own_range(
+    format: str, colours: list[tuple[int, ...]], expected: list[tuple[int, ...]], alpha: tuple[int, ...]
+) -> None:
+    read = decode(ValueType.IMAGE, DEEP[format](np.array([[(*colour, *alpha) for colour in colours]])), "image/any")
+    assert isinstance(read, Image)
+    opaque = (255,) if alpha else ()
+    assert [read.image.getpixel((x, 0)) for x in range(len(colours))] == [(*colour, *opaque) for colour in expected]
+
+
+def test_grey_of_sixteen_bits_beside_transparency_has_its_own_range() -> None:
+    read = decode(ValueType.IMAGE, deep_png(np.array([[(0, 65535), (2048, 32768), (4095, 0)]])), "image/png")
+    assert isinstance(read, Image)
+    pixels = [read.image.getpixel((x, 0)) for x in range(3)]
+    assert pixels == [(0, 0, 0, 255), (128, 128, 128, 128), (255, 255, 255, 0)]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

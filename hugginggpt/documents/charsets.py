@@ -1,52 +1,34 @@
-"""Bytes of texts that may say what their charset is."""
+"""The texts within a document, each of which may be in an encoding of its own."""
 
 from __future__ import annotations
 
-import codecs
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_MEANT = {
-    "ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-}
-"""What programs write under the name of a smaller charset."""
+from hugginggpt.media import texts
+from hugginggpt.media.problem import ContentProblem
 
 
-def decoded(data: bytes, *declared: str | None) -> str:
-    """The characters of a text, by its mark, else as declared, as UTF-8 or as Windows-1252.
+class Decoder:
+    """Decodes the texts within a document."""
 
-    Args:
-        data: the text.
-        declared: charsets that are said to be its own, the likeliest first.
-    """
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, "replace")
-    known = [encoding for name in declared if (encoding := _known(name))]
-    for encoding in (*known, "utf-8"):
+    def __init__(self) -> None:
+        self._notes: dict[str, None] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about that, as `Contents` has it."""
+        return tuple(self._notes)
+
+    def text(self, data: bytes, charset: str = "") -> str:
+        """The characters of a text; "" if it cannot be decoded, of which there is a note.
+
+        Args:
+            data: the text.
+            charset: what the document says about it.
+        """
         try:
-            return data.decode(encoding)
-        except UnicodeError:
-            continue
-    return data.decode(known[0] if known else "cp1252", "replace")
-
-
-def _known(name: str | None) -> str:
-    """The codec of a charset; "" if there is none."""
-    try:
-        found = codecs.lookup((name or "").strip(" \"'").lower()).name
-        b"".decode(found)
-    except (LookupError, ValueError):
-        return ""
-    return _MEANT.get(found, found)
+            found = texts.decoded(data, charset)
+        except ContentProblem:
+            self._notes["has a text whose encoding cannot be determined, which is left out"] = None
+            return ""
+        if found.note:
+            self._notes[f"has a text that {found.note}"] = None
+        return found.text

@@ -11,7 +11,6 @@ from hugginggpt.documents.model import Contents, Page
 from hugginggpt.documents.office import Archive, Element, attribute, child, descendants, local, value
 from hugginggpt.media.values import Table
 
-_NAME = "a DOCX file"
 _LEFT_OUT = frozenset(
     {
         "del",
@@ -39,24 +38,21 @@ def read(data: bytes, budget: Budget) -> Contents:
     Raises:
         ContentProblem: it is damaged, protected or too large.
     """
-    archive = Archive(data, budget, _NAME)
-    main = archive.main_part()
-    return _Reader(archive, main, budget).contents()
+    return _Reader(Archive(data, budget, "a DOCX file"), budget).contents()
 
 
 class _Reader:
-    def __init__(self, archive: Archive, main: str, budget: Budget) -> None:
+    def __init__(self, archive: Archive, budget: Budget) -> None:
         self._budget = budget
-        self._root = archive.required(main)
-        relations = archive.relations(main).values()
+        self._root, relations = archive.main_part("document")
         parts: dict[str, list[Element]] = {}
-        for relation in dict.fromkeys(relations):
+        for relation in dict.fromkeys(relations.values()):
             if relation.kind in ("header", "footer", "footnotes", "endnotes", "comments", "styles", "numbering"):
                 root = archive.root(relation.target)
                 parts.setdefault(relation.kind, []).extend([] if root is None else [root])
         self._parts = parts
         self._lists = Lists(*(next(iter(parts.get(kind, ())), None) for kind in ("styles", "numbering")))
-        self._has_macros = any(name.endswith("vbaProject.bin") for name in archive.names)
+        self._has_macros = archive.has_macros
         self._tables: list[Table] = []
         self._notes: list[tuple[str, str]] = []
         self._deleted = False

@@ -37,14 +37,15 @@ def read(data: bytes, budget: Budget) -> Contents:
         if attribute(item, "media-type") not in _TEXTS:
             continue
         content = archive.read(resolved(posixpath.dirname(path), attribute(item, "href")))
-        if content is not None and (text := reader.text(content, titled=False)):
+        if content is not None and (text := reader.text(reader.decoder.text(content), titled=False)):
             texts.append(text)
     if not texts:
         raise ContentProblem("has no text in its chapters")
     title = next((" ".join((found.text or "").split()) for found in descendants(opf, "title")), "")
     author = ", ".join(" ".join((found.text or "").split()) for found in descendants(opf, "creator"))
     head = "\n".join(filter(None, (title, f"By {author}" if author else "")))
-    return Contents((Page("\n\n".join(filter(None, (head, *texts)))),), tuple(reader.tables))
+    page = Page("\n\n".join(filter(None, (head, *texts))))
+    return Contents((page,), tuple(reader.tables), notes=reader.decoder.notes)
 
 
 def _check_protection(archive: Archive) -> None:

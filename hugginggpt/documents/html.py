@@ -6,13 +6,13 @@ import re
 from collections.abc import Container, Iterator
 
 from bs4 import BeautifulSoup, Tag
-from bs4.dammit import EncodingDetector
 from bs4.element import NavigableString, PageElement, PreformattedString
 
 from hugginggpt.documents.budget import Budget
-from hugginggpt.documents.charsets import decoded
+from hugginggpt.documents.charsets import Decoder
 from hugginggpt.documents.grids import piped, table_from
 from hugginggpt.documents.model import Contents, Page
+from hugginggpt.media import texts
 from hugginggpt.media.values import Table
 
 _UNSEEN = frozenset((
@@ -39,26 +39,32 @@ def read(data: bytes, budget: Budget) -> Contents:
         ContentProblem: there is too much in it.
     """
     reader = Reader(budget)
-    text = reader.text(data)
-    return Contents((Page(text),), tuple(reader.tables))
+    markup = texts.decoded(data, max_chars=budget.limits.characters)
+    text = reader.text(markup.text)
+    return Contents((Page(text),), tuple(reader.tables), notes=tuple(filter(None, [markup.note])))
 
 
 class Reader:
-    """Takes the text out of HTML and keeps the tables that it meets."""
+    """Takes the text out of HTML and keeps the tables that it meets.
+
+    Attributes:
+        tables: the tables so far.
+        decoder: for HTML that comes as bytes within another document.
+    """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self.decoder = Decoder()
         self.tables: list[Table] = []
 
-    def text(self, markup: bytes | str, charset: str | None = None, titled: bool = True) -> str:
+    def text(self, markup: str, titled: bool = True) -> str:
         """The text of a page or a part of one.
 
         Args:
-            markup: HTML. As bytes, it is decoded by the charset that is given, or declared in it, or likely.
-            charset: what a mail or a server says about bytes.
+            markup: HTML.
             titled: the title comes first, if the text does not begin with it.
         """
-        soup = BeautifulSoup(_decoded(markup, charset), "html.parser")
+        soup = BeautifulSoup(markup, "html.parser")
         lines = _Lines(self._budget)
         self._read(soup, lines)
         body = lines.text()
@@ -230,11 +236,3 @@ def _is_hidden(tag: Tag) -> bool:
 def _span(cell: Tag, name: str) -> int:
     text = str(cell.get(name) or "1")
     return max(1, min(int(text), _MOST_SPAN)) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
-
-
-def _decoded(markup: bytes | str, charset: str | None) -> str:
-    if isinstance(markup, str):
-        return markup
-    declared = EncodingDetector.find_declared_encoding(markup, is_html=True, search_entire_document=False)
-    # Whoever writes that a page is in UTF-16, and could be read so far, is wrong.
-    return decoded(markup, charset, None if (declared or "").lower().startswith("utf-16") else declared)

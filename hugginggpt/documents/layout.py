@@ -1,7 +1,8 @@
 """The order in which the pieces of text on a page are read.
 
 Pieces on one height make a row. Where rows have a gutter in common and both sides of it look like running text, the
-left side is read before the right one; everywhere else rows are read across, with a tab where a table has a column.
+left side is read before the right one; everywhere else rows are read across. Cells of tables have " | " between them,
+and what only looks like cells a tab.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
-_SAME_ROW = 0.5
-"""How much of the lower piece has to be on the height of the other one."""
+from hugginggpt.documents.grids import piped
+from hugginggpt.documents.page_tables import Effort, Line, Word, tables_among
+from hugginggpt.media.values import Table
+
+SAME_LINE, _SAME_ROW = 0.6, 0.5
+"""How much of the lower piece has to be on the height of the other one, to be part of it and to be beside it."""
 _GUTTER, _TAB = 0.8, 1.5
 """Narrowest gaps between columns of text and of a table, in heights of a line."""
 _FEWEST_ROWS = 3
@@ -33,47 +39,63 @@ class Piece:
     """A stretch of text without a wide gap, and where it is, with y upwards.
 
     Attributes:
-        text: its characters.
+        words: its characters.
         left, bottom, right, top: its box.
         number: its place in the order of the file.
     """
 
-    text: str
+    words: list[Word]
     left: float
     bottom: float
     right: float
     top: float
     number: int
 
+    @cached_property
+    def text(self) -> str:
+        """Its words with spaces between them."""
+        return " ".join(word.text for word in self.words)
+
     @property
     def height(self) -> float:
         """From bottom to top."""
         return self.top - self.bottom
 
-    def on_height_of(self, bottom: float, top: float) -> bool:
+    def on_height_of(self, bottom: float, top: float, share: float = _SAME_ROW) -> bool:
         """Whether it is in a row with something else."""
         common = min(self.top, top) - max(self.bottom, bottom)
-        return common >= _SAME_ROW * min(self.height, top - bottom)
+        return common >= share * min(self.height, top - bottom)
 
 
 Row = list[Piece]
 
 
-def text_of(pieces: Sequence[Piece]) -> str:
-    """The text of a page."""
+def read(pieces: Sequence[Piece], effort: Effort) -> tuple[str, list[Table]]:
+    """The text of a page, and its tables.
+
+    Args:
+        pieces: what is on the page.
+        effort: what may be spent on its tables.
+    """
     ordered = _in_order(_rows(pieces))
+    tables = list(tables_among([_words(row) for row in ordered], effort))
+    texts = {table.begin: piped(table.rows) for table in tables}
+    inside = {number for table in tables for number in range(table.begin + 1, table.end)}
     gaps = [above[0].bottom - below[0].top for above, below in pairwise(ordered)]
     usual = median([gap for gap in gaps if gap >= -_tallest(ordered[0])] or [0.0]) if gaps else 0.0
     lines: list[str] = []
     above = 0.0
-    for row, gap in zip(ordered, [0.0, *gaps], strict=True):
+    for number, (row, gap) in enumerate(zip(ordered, [0.0, *gaps], strict=True)):
         height = _tallest(row)
+        if number in inside:
+            above = height
+            continue
         # Where the next row is far above, another column begins.
         if lines and (gap > max(usual, 0.0) + _EMPTY_LINE * height or gap < -max(height, above)):
             lines.append("")
-        lines.append(_line(row))
+        lines.append(texts[number] if number in texts else _line(row))
         above = height
-    return "\n".join(unhyphenated(lines))
+    return "\n".join(unhyphenated(lines)), [table.table for table in tables]
 
 
 def unhyphenated(lines: Sequence[str]) -> list[str]:
@@ -214,6 +236,11 @@ def _line(row: Row) -> str:
         gap = before.left - after.right if right_to_left else after.left - before.right
         line += ("\t" if gap >= _TAB * height else " ") + after.text
     return line
+
+
+def _words(row: Row) -> Line:
+    words = sorted((word for piece in row for word in piece.words), key=lambda word: word.left)
+    return Line(words, min(piece.bottom for piece in row), max(piece.top for piece in row))
 
 
 def _is_right_to_left(text: str) -> bool:

@@ -11,7 +11,6 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 
 from hugginggpt.documents.budget import Budget
-from hugginggpt.documents.charsets import decoded
 from hugginggpt.documents.html import Reader
 from hugginggpt.documents.mhtml import pages_in
 from hugginggpt.documents.model import Contents, Page
@@ -34,7 +33,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     reader = Reader(budget)
     attachments: list[str] = []
     if pages := pages_in(message):
-        body = "\n\n".join(reader.text(_content(page), _charset(page)) for page in pages)
+        body = "\n\n".join(reader.text(reader.decoder.text(_content(page), _charset(page))) for page in pages)
         text = "\n".join([*_head(message, _FIELDS[1:]), "", body]).strip()
     elif any(message.get(name) for name in (*_FIELDS, "Received", "Message-ID")):
         text = _text(message, reader, attachments, 0)
@@ -44,7 +43,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     named = ", ".join(f'"{name}"' for name in attachments[:_MOST_NAMED])
     more = " and others" if len(attachments) > _MOST_NAMED else ""
     notes = (f"has attachments, which are not opened: {named}{more}",) if attachments else ()
-    return Contents((Page(text),), tuple(reader.tables), notes=notes)
+    return Contents((Page(text),), tuple(reader.tables), notes=(*notes, *reader.decoder.notes))
 
 
 def _text(message: Message, reader: Reader, attachments: list[str], depth: int) -> str:
@@ -76,8 +75,8 @@ def _bodies(part: Message, reader: Reader, attachments: list[str], depth: int) -
     elif (name := _file_name(part)) or part.get_content_disposition() == "attachment":
         attachments.append(name or kind)
     elif kind in ("text/plain", "text/html"):
-        content, charset = _content(part), _charset(part)
-        yield reader.text(content, charset) if kind == "text/html" else decoded(content, charset)
+        text = reader.decoder.text(_content(part), _charset(part))
+        yield reader.text(text) if kind == "text/html" else text
     elif depth and part.get_content_maintype() != "multipart":
         attachments.append(kind)
 

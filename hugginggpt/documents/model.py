@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from hugginggpt.media import input_formats
 from hugginggpt.media.values import Table
 
 
@@ -91,24 +92,24 @@ class DocumentFormat:
     package: str = ""
 
 
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-ODT = "application/vnd.oasis.opendocument.text"
-ODS = "application/vnd.oasis.opendocument.spreadsheet"
-ODP = "application/vnd.oasis.opendocument.presentation"
-HTML = "text/html"
-RTF = "application/rtf"
-EPUB = "application/epub+zip"
-EML = "message/rfc822"
-SRT = "application/x-subrip"
-VTT = "text/vtt"
-TIFF = "image/tiff"
-GIF = "image/gif"
-WEBP = "image/webp"
-PNG = "image/png"
-JPEG = "image/jpeg"
+PDF = input_formats.PDF.mime
+DOCX = input_formats.DOCX.mime
+XLSX = input_formats.XLSX.mime
+PPTX = input_formats.PPTX.mime
+ODT = input_formats.ODT.mime
+ODS = input_formats.ODS.mime
+ODP = input_formats.ODP.mime
+HTML = input_formats.HTML.mime
+RTF = input_formats.RTF.mime
+EPUB = input_formats.EPUB.mime
+EML = input_formats.MAIL.mime
+SRT = input_formats.SRT.mime
+VTT = input_formats.VTT.mime
+TIFF = input_formats.TIFF.mime
+GIF = input_formats.GIF.mime
+WEBP = input_formats.WEBP.mime
+PNG = input_formats.PNG.mime
+JPEG = input_formats.JPEG.mime
 
 _SOUP = "beautifulsoup4"
 

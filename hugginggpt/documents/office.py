@@ -6,7 +6,7 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -103,15 +103,25 @@ class Archive:
         except (ElementTree.ParseError, ValueError, LookupError):
             raise ContentProblem(self._damaged) from None
 
-    def main_part(self) -> str:
-        """The name of the part that a package is about.
+    @property
+    def has_macros(self) -> bool:
+        """Whether programs for Office are in it."""
+        return any(name.endswith("vbaProject.bin") for name in self.names)
+
+    def main_part(self, name: str) -> tuple[Element, dict[str, Relation]]:
+        """The part that a package is about, as parsed XML, and its `relations`.
+
+        Args:
+            name: what its root element is called.
 
         Raises:
-            ContentProblem: there is none.
+            ContentProblem: there is none, it is another, or it is damaged.
         """
         for relation in self.relations("").values():
-            if relation.kind == "officeDocument" and relation.target in self.names:
-                return relation.target
+            if relation.kind == "officeDocument" and (root := self.root(relation.target)) is not None:
+                if local(root) != name:
+                    break
+                return root, self.relations(relation.target)
         raise ContentProblem(self._damaged)
 
     def required(self, name: str) -> Element:
@@ -140,6 +150,11 @@ class Archive:
             for link in children(root)
             if attribute(link, "TargetMode") != "External"
         }
+
+
+def linked(element: Element, relations: Mapping[str, Relation]) -> Relation | None:
+    """The link that an element names by its `r:id`; None if there is none."""
+    return relations.get(next((value for name, value in element.items() if name.endswith("}id")), ""))
 
 
 def resolved(folder: str, target: str) -> str:

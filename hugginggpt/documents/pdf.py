@@ -14,10 +14,13 @@ import pypdfium2
 from pypdfium2 import raw
 
 from hugginggpt.documents.budget import Budget
-from hugginggpt.documents.layout import Piece, text_of
+from hugginggpt.documents.layout import SAME_LINE, Piece
+from hugginggpt.documents.layout import read as read_layout
 from hugginggpt.documents.model import PROTECTED, Contents, Limits, Page
+from hugginggpt.documents.page_tables import Effort, Word
 from hugginggpt.documents.signs import accented, ligature
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.values import Table
 
 _DOTS_PER_INCH, _POINTS_PER_INCH = 200, 72
 _MOST_ACROSS = 30_000
@@ -45,7 +48,7 @@ _DAMAGED = "is damaged and cannot be read as a PDF file; save it again"
 
 
 def read(data: bytes, budget: Budget) -> Contents:
-    """The text of a PDF file, page by page.
+    """The text of a PDF file, page by page, and its tables.
 
     Raises:
         ContentProblem: it is damaged, protected or too large.
@@ -55,6 +58,8 @@ def read(data: bytes, budget: Budget) -> Contents:
     count = len(document)
     budget.pages(count)
     pages: list[Page] = []
+    tables: list[Table] = []
+    effort = Effort(count)
     damaged: list[int] = []
     for number in range(1, count + 1):
         mark = f"[page {number}]" if number > 1 else ""
@@ -64,13 +69,16 @@ def read(data: bytes, budget: Budget) -> Contents:
             damaged.append(number)
             pages.append(Page("", mark=mark))
             continue
-        text, is_picture = _contents(page, document, budget)
+        text, is_picture, found = _contents(page, document, budget, effort)
+        _add(found, tables)
         pages.append(Page(text, is_picture, mark))
         page.close()
     if len(damaged) == count:
         raise ContentProblem(_DAMAGED)
-    notes = tuple(f"has a damaged page {number}, which is left out" for number in damaged)
-    return Contents(tuple(pages), has_pictures=True, notes=notes)
+    notes = [f"has a damaged page {number}, which is left out" for number in damaged]
+    if effort.is_spent:
+        notes.append("has too much on its pages to look for tables on all of them; split it if one is missing")
+    return Contents(tuple(pages), tuple(tables), has_pictures=True, notes=tuple(notes))
 
 
 def opened(data: bytes, limits: Limits) -> OpenPDF:
@@ -140,18 +148,29 @@ def _init_forms(document: Any) -> None:
         document.init_forms()
 
 
-def _contents(page: Any, document: Any, budget: Budget) -> tuple[str, bool]:
-    """The text of a page, and whether the page is a picture."""
+def _contents(page: Any, document: Any, budget: Budget, effort: Effort) -> tuple[str, bool, list[Table]]:
+    """The text of a page, whether the page is a picture, and its tables."""
     textpage = page.get_textpage()
     count = max(0, textpage.count_chars())
     budget.spend_characters(count)
     characters = _characters(textpage.raw, count)
-    text = "" if _is_unreadable(characters) else _text(characters)
+    text, tables = ("", []) if _is_unreadable(characters) else _text(characters, effort)
+    for table in tables:
+        budget.spend_cells(len(table.columns) * (len(table.rows) + 1))
     textpage.close()
     fields = _field_values(page, document)
     is_picture = len(text.strip()) < _FEW_CHARACTERS and not fields and _shows_something(page, bool(text.strip()))
     budget.spend_characters(sum(map(len, fields)))
-    return "\n".join([*([text] if text else []), *fields]), is_picture
+    return "\n".join([*([text] if text else []), *fields]), is_picture, tables
+
+
+def _add(found: Sequence[Table], tables: list[Table]) -> None:
+    """Add the tables of a page. The first one goes on with the last one before it if it has the same columns."""
+    for number, table in enumerate(found):
+        if not number and tables and tables[-1].columns == table.columns:
+            tables[-1] = Table(table.columns, tables[-1].rows + table.rows)
+        else:
+            tables.append(table)
 
 
 @dataclass
@@ -214,17 +233,20 @@ def _is_unreadable(characters: Sequence[_Character]) -> bool:
     return unknown > _UNREADABLE_SHARE * len(written)
 
 
-def _text(characters: Sequence[_Character]) -> str:
-    """The text of a page: the lines in the direction that most have, then those in others."""
+def _text(characters: Sequence[_Character], effort: Effort) -> tuple[str, list[Table]]:
+    """The text of a page, the lines in the direction that most have, then those in others; and its tables."""
     quarters = Counter(character.quarter for character in characters if character.quarter != _ANY)
-    parts = []
+    parts: list[str] = []
+    tables: list[Table] = []
     for quarter, _ in quarters.most_common():
         pieces = _pieces(characters, quarter)
         if quarter == _SLANTED_QUARTER:
             parts.append(" ".join(piece.text for piece in pieces))
         else:
-            parts.append(text_of(pieces))
-    return "\n".join(parts)
+            text, found = read_layout(pieces, effort)
+            parts.append(text)
+            tables += found
+    return "\n".join(parts), tables
 
 
 def _pieces(characters: Sequence[_Character], quarter: int) -> list[Piece]:
@@ -239,15 +261,20 @@ def _pieces(characters: Sequence[_Character], quarter: int) -> list[Piece]:
         left, bottom, right, top = character.box
         last = pieces[-1] if pieces else None
         if last is not None and ((quarter == _SLANTED_QUARTER and not space) or _goes_on(last, character.box)):
-            last.text += (" " if space or _is_apart(characters, number) else "") + character.sign
+            if space or _is_apart(characters, number):
+                last.words.append(Word(character.sign, left, right))
+            else:
+                last.words[-1].add(character.sign, left, right)
             last.left, last.right = min(last.left, left), max(last.right, right)
             last.bottom, last.top = min(last.bottom, bottom), max(last.top, top)
         else:
-            pieces.append(Piece(character.sign, left, bottom, right, max(top, bottom + _THIN), number))
+            pieces.append(
+                Piece([Word(character.sign, left, right)], left, bottom, right, max(top, bottom + _THIN), number)
+            )
         space = False
-    for piece in pieces:
+    for word in (word for piece in pieces for word in piece.words):
         # Characters beyond the first 65,536 come in two halves.
-        piece.text = piece.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        word.text = word.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return pieces
 
 
@@ -257,7 +284,7 @@ def _goes_on(piece: Piece, box: tuple[float, float, float, float]) -> bool:
     height = min(piece.height, top - bottom) if top > bottom else piece.height
     gap = max(left - piece.right, piece.left - right)
     return (
-        piece.on_height_of(bottom, max(top, bottom + _THIN))
+        piece.on_height_of(bottom, max(top, bottom + _THIN), SAME_LINE)
         and gap < _WORD_GAP * height
         and (left >= piece.left or right <= piece.left + height)
     )

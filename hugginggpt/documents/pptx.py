@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.grids import piped, table_from
 from hugginggpt.documents.model import Contents, Page
-from hugginggpt.documents.office import Archive, Element, attribute, child, children, descendants, local
+from hugginggpt.documents.office import Archive, Element, attribute, child, children, descendants, linked, local
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Table
 
-_NAME = "a PPTX file"
 _TITLES = frozenset({"title", "ctrTitle"})
 _UNSEEN = frozenset({"sldNum", "sldImg"})
 _MARGINS = frozenset({"dt", "ftr", "hdr"})
@@ -24,19 +23,15 @@ def read(data: bytes, budget: Budget) -> Contents:
     Raises:
         ContentProblem: it is damaged, protected or too large.
     """
-    archive = Archive(data, budget, _NAME)
-    main = archive.main_part()
-    presentation = archive.required(main)
-    if local(presentation) != "presentation":
-        raise ContentProblem(f"is damaged and cannot be read as {_NAME}; save it again")
-    relations = archive.relations(main)
+    archive = Archive(data, budget, "a PPTX file")
+    presentation, relations = archive.main_part("presentation")
     listed = [slide for slides in children(presentation) if local(slides) == "sldIdLst" for slide in slides]
     budget.pages(len(listed), "slide")
     reader = _Reader(archive, budget)
     pages: list[Page] = []
     hidden: list[int] = []
     for number, slide in enumerate(listed, start=1):
-        relation = relations.get(next((text for key, text in slide.items() if key.endswith("}id")), ""))
+        relation = linked(slide, relations)
         text, is_shown = reader.slide(relation.target) if relation is not None else ("", True)
         if not is_shown:
             hidden.append(number)
@@ -45,7 +40,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     if not pages:
         raise ContentProblem("has no slides")
     notes = [f"has a hidden slide {number}, which is read, too" for number in hidden]
-    if any(name.endswith("vbaProject.bin") for name in archive.names):
+    if archive.has_macros:
         notes.append("has macros, which are left alone")
     return Contents(tuple(pages), tuple(reader.tables), notes=tuple(notes))
 

@@ -10,6 +10,7 @@ from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.grids import piped, table_from
 from hugginggpt.documents.model import Contents, Page
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.texts import codec_of
 from hugginggpt.media.values import Table
 
 _TOKEN = re.compile(
@@ -43,6 +44,10 @@ _CHARSETS = {
     162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
     238: "cp1250", 254: "cp437",
 }  # fmt: skip
+_CODE_PAGES = {10000: "mac_roman", 10007: "mac_cyrillic", 10029: "mac_latin2", 20866: "koi8-r", 21866: "koi8-u"} | {
+    28590 + part: f"iso8859-{part}" for part in range(1, 17)
+}
+"""Code pages that are not named by their numbers."""
 _MOST_NESTED = 10_000
 _CELL, _ROW = "\ue000", "\ue001"
 """Ends of cells and rows, until tables are put together; characters of private use are left out of the text."""
@@ -194,12 +199,7 @@ class _Reader:
 
 
 def _code_page(number: int | None, otherwise: str) -> str:
-    name = {10000: "mac_roman", 65001: "utf-8", 936: "gb18030"}.get(number or 0, f"cp{number}")
-    try:
-        b"".decode(name)
-    except LookupError:
-        return otherwise
-    return name
+    return codec_of(_CODE_PAGES.get(number or 0, f"cp{number}")) or otherwise
 
 
 def _contents(text: str, budget: Budget) -> Contents:

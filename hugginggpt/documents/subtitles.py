@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from hugginggpt.documents.budget import Budget
-from hugginggpt.documents.charsets import decoded
 from hugginggpt.documents.model import Contents, Page
+from hugginggpt.media import texts
 
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}.*")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s.*)?")
@@ -23,9 +23,9 @@ def read(data: bytes, budget: Budget) -> Contents:
     Raises:
         ContentProblem: there are too many.
     """
-    text = decoded(data)
-    budget.spend_characters(len(text))
-    return Contents((Page(_sentences(_said(text))),))
+    found = texts.decoded(data, max_chars=budget.limits.characters)
+    budget.spend_characters(len(found.text))
+    return Contents((Page(_sentences(_said(found.text))),), notes=tuple(filter(None, [found.note])))
 
 
 def _said(text: str) -> Iterator[str]:

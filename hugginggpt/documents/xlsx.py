@@ -14,7 +14,17 @@ from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.grids import lines_of, table_from
 from hugginggpt.documents.model import Contents, Page
 from hugginggpt.documents.number_formats import BUILT_IN, general, shown
-from hugginggpt.documents.office import Archive, Element, attribute, check_prolog, child, children, descendants, local
+from hugginggpt.documents.office import (
+    Archive,
+    Element,
+    attribute,
+    check_prolog,
+    child,
+    children,
+    descendants,
+    linked,
+    local,
+)
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Table
 
@@ -31,11 +41,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         ContentProblem: it is damaged, protected or too large.
     """
     archive = Archive(data, budget, _NAME)
-    main = archive.main_part()
-    workbook = archive.required(main)
-    if local(workbook) != "workbook":
-        raise ContentProblem(_DAMAGED)
-    relations = archive.relations(main)
+    workbook, relations = archive.main_part("workbook")
     parts = {relation.kind: relation.target for relation in relations.values()}
     values = _Values(
         _shared_strings(archive, parts.get("sharedStrings", "")),
@@ -51,7 +57,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     notes: list[str] = []
     for sheet in listed:
         name = attribute(sheet, "name")
-        relation = relations.get(next((v for k, v in sheet.items() if k.endswith("}id")), ""))
+        relation = linked(sheet, relations)
         content = archive.read(relation.target) if relation is not None and relation.kind == "worksheet" else None
         if content is None:
             notes.append(f'has a sheet "{name}" without cells, such as a chart')
@@ -72,7 +78,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         raise ContentProblem("has no sheets with cells")
     if values.uncomputed:
         notes.append("has formulas without values, shown as they are; open and save it in a spreadsheet program")
-    if any(name.endswith("vbaProject.bin") for name in archive.names):
+    if archive.has_macros:
         notes.append("has macros, which are left alone")
     return Contents(tuple(pages), tuple(tables), notes=tuple(notes))
 

@@ -268,8 +268,10 @@ def _taken_text(data: bytes, ending: str, mime: str | None, settings: Settings, 
     assert found.type is not None
     if found.type is ValueType.DOCUMENT:
         # A page may declare another charset, but a mark comes before that.
-        if found in _PAGES and not data.isascii():
-            data = codecs.BOM_UTF8 + texts.write(text.text)
+        if found in _PAGES:
+            notes = (*notes, *filter(None, [text.note]))
+            if not (text.is_utf8 and data.isascii()):
+                data = codecs.BOM_UTF8 + texts.write(text.text)
         return _taken_document(data, found, notes, settings, deadline)
     if not text.is_utf8:
         data = texts.write(text.text)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image as PILImage
 
 from hugginggpt.media import jpegs
+from hugginggpt.media.brightness import EIGHT_BITS, SIXTEEN_BITS, LowBytes, colours_by_scale, grey_by_scale
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Image
 
@@ -26,14 +23,6 @@ _MODES = ("L", "RGB", "RGBA")
 _GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 """Bytes per pixel in Pillow's memory; four in every other mode."""
-
-_STRIP_PIXELS = 1 << 18
-
-_EIGHT_BITS, _SIXTEEN_BITS = 255, 65535
-_SMALL_SHARE = 0.25
-"""Values within a smaller part of their usual scale are shown on a scale of their own."""
-
-_NO_VALUE = 1e30
 
 _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
@@ -133,9 +122,13 @@ def read(data: bytes) -> Image:
         ContentProblem: it is damaged, or has more pixels than any picture that was checked.
     """
     with _opened(data) as image:
+        low_bytes = LowBytes.of(image)
         image.load()
         turn = _TURNS.get(_orientation(image))
         pixels = plain(image)
+        if low_bytes is not None:
+            with _opened(data) as other:
+                pixels = colours_by_scale(pixels, lambda: low_bytes.loaded(other))
     del image  # frees its pixels, if `plain` copied them
     return Image(pixels if turn is None else pixels.transpose(turn))
 
@@ -176,7 +169,8 @@ def _memory(image: PILImage.Image) -> int:
     plain = stored if same else 1 if image.mode in _GREY else 4
     pixels = width * height
     decoding = pixels * (stored + _codec_memory(image)) + _chunk_memory(image)
-    converting = pixels * (stored if same else stored + plain)
+    # Of sixteen bits per colour, the lower eight may be decoded, too.
+    converting = pixels * ((stored if same else stored + plain) + (0 if LowBytes.of(image) is None else 2 * stored))
     turning = pixels * 2 * plain if _orientation(image) in _TURNS else 0
     return max(decoding, converting, turning)
 
@@ -218,9 +212,9 @@ def write(image: Image, format: str) -> bytes:
 def plain(image: PILImage.Image) -> PILImage.Image:
     """A picture of any mode as L, RGB or RGBA, without what Pillow carries along in `info`."""
     if image.mode.startswith("I;16"):
-        made = _by_scale(image, _SIXTEEN_BITS)
+        made = grey_by_scale(image, SIXTEEN_BITS)
     elif image.mode in ("I", "F"):
-        made = _by_scale(image, _EIGHT_BITS)
+        made = grey_by_scale(image, EIGHT_BITS)
     elif image.mode == "1":
         made = image.convert("L")
     elif image.mode not in _MODES:
@@ -231,53 +225,3 @@ def plain(image: PILImage.Image) -> PILImage.Image:
         made = image._new(image.im)  # shares the pixels, which are never changed
     made.info = {}
     return made
-
-
-def _by_scale(image: PILImage.Image, usual: int) -> PILImage.Image:
-    """Values as grey: on their usual scale if they fill it, else the lowest black and the highest white.
-
-    Cameras give twelve bits in sixteen, masks only 0 and 1, and heights have no scale at all.
-
-    Args:
-        image: in a mode with one channel.
-        usual: the highest value of the usual scale.
-    """
-    low, high, whole = math.inf, -math.inf, True
-    for _, values in _strips(image):
-        known = values[_are_known(values)].astype(np.float64)
-        if known.size:
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
-            whole = whole and np.array_equal(known, np.rint(known))
-    fits = whole and low >= 0 and high <= usual
-    if not low < high:
-        # One value has no range of its own: between 0 and 1, or on the usual scale, it is a level.
-        low, high = (0.0, 1.0) if 0 <= low <= 1 and not fits else (0.0, float(usual))
-    elif fits and high - low >= _SMALL_SHARE * (usual + 1):
-        low, high = 0.0, float(usual)
-
-    def grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        known = np.where(_are_known(values), values, low).astype(np.float64)
-        return np.rint(np.clip((known - low) * 255 / (high - low), 0, 255)).astype(np.uint8)
-
-    return _by_strips(image, grey)
-
-
-def _are_known(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Where there are values: not infinite, not a number, and not the largest float, which maps use for nothing."""
-    return np.abs(values.astype(np.float64)) < _NO_VALUE  # false for not a number, too
-
-
-def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:
-    """A grey picture put together from `grey` of each strip."""
-    plain = PILImage.new("L", image.size)
-    for top, values in _strips(image):
-        plain.paste(PILImage.fromarray(grey(values)), (0, top))
-    return plain
-
-
-def _strips(image: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """The strips of a picture from top to bottom: the row each begins at, and its values."""
-    width, height = image.size
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        yield top, np.asarray(image.crop((0, top, width, min(height, top + rows))))

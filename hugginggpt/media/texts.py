@@ -20,41 +20,38 @@ _BLOCK_BYTES = 1 << 20
 _SAMPLE_BYTES = 1 << 16
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 _ISO_2022 = re.compile(rb"\x1b\$[@B]|\x1b\([IJ]")
+_CUT_OFF = ("unexpected end of data", "truncated data", "incomplete multibyte sequence")
+_WIDE = ("utf-16", "utf-32")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _BROKEN = 16  # most characters that may be broken in a text that is otherwise UTF-8
 _BINARY = "holds neither text nor a known media format; give a picture, sound, video, CSV or text file"
 _UNKNOWN = "is text in an encoding that cannot be determined; save it as UTF-8"
 
-_CHARSETS = {
+_ALIASES = {
     "ansi": "cp1252",
+    "iso-8859-8-i": "iso8859-8",
+    "sjis": "cp932",
+    "unicode": "utf-16",
+    "windows-31j": "cp932",
+}
+"""Names of charsets that Python does not know."""
+
+_MEANT = {
     "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "latin1": "cp1252",
-    "iso-8859-1": "cp1252",
     "iso8859-1": "cp1252",
-    "latin-1": "cp1252",
-    "iso-8859-9": "cp1254",
-    "iso-8859-11": "cp874",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
     "tis-620": "cp874",
     "gb2312": "gb18030",
     "gbk": "gb18030",
-    "x-gbk": "gb18030",
     "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "windows-31j": "cp932",
-    "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949",
+    "euc_kr": "cp949",
     "big5": "big5hkscs",
-    "big5-hkscs": "big5hkscs",
-    "iso-8859-8-i": "iso8859-8",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "macintosh": "mac_roman",
-    "unicode": "utf-16",
 }
-"""Charsets whose names mean more than they say, as browsers read them, or that Python calls otherwise."""
+"""What programs write under the name of a smaller charset, as browsers read it."""
 
 _NOT_FOR_TEXTS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
+_CODE_PAGE = re.compile(r"(?:win|windows|cp|dos|ibm)[-_]?(?=\d)")
 _SEVERAL_BYTES = ("gb", "cp932", "cp949", "cp950", "shift", "euc", "big5", "hz", "iso2022", "johab", "utf")
 _DECLARED = re.compile(
     rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']"""
@@ -65,7 +62,8 @@ _DECLARED = re.compile(
 _MOST_BYTES = 4  # of a character in UTF-8
 _SEQUENCE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _DECLARATION_BYTES = 4096
-_MARKUP = re.compile(rb"\s*<(?:[?!]|html|head|meta)", re.IGNORECASE)
+_MARKUP = re.compile(rb"\s*<[?!a-z]", re.IGNORECASE)
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
 
 class Decoded(NamedTuple):
@@ -117,22 +115,49 @@ def decoded(data: bytes, charset: str | None = None, max_chars: int | None = Non
             try:
                 return Decoded(_decoded(data, codec, max_chars), codec == "utf-8-sig")
             except UnicodeDecodeError:
-                if codec == "utf-8-sig" and (mended := _nearly_utf8(data[len(mark) :], max_chars)):
+                if mended := _nearly(data, codec, name, max_chars):
                     return mended
                 raise ContentProblem(f"is marked as {name} text but is not; save it as UTF-8") from None
-    declared = charset or _declared_in(data)
-    named = _codec(declared) if declared else None
-    if named is not None and _is_rather_utf8(data, named):
+    for declared in (charset or "", _declared_in(data)):
+        if named := codec_of(declared):
+            return _declared(data, declared, named, max_chars)
+    return _undeclared(data, None, max_chars)
+
+
+def codec_of(charset: str) -> str:
+    """Python's codec for a charset; "" if it has none, or none that is meant for texts."""
+    label = charset.strip().strip("\"'").lower().removeprefix("x-")
+    for name in (label, _CODE_PAGE.sub("cp", label, count=1)):
+        try:
+            found = codecs.lookup(_ALIASES.get(name) or name)
+        except (LookupError, ValueError):
+            continue
+        if getattr(found, "_is_text_encoding", True) and found.incrementaldecoder is not None:
+            meant = _MEANT.get(found.name, found.name)
+            return "" if meant.replace("-", "_") in _NOT_FOR_TEXTS else meant
+    return ""
+
+
+def _declared(data: bytes, declared: str, named: str, max_chars: int | None) -> Decoded:
+    """The characters of a text that declares a charset.
+
+    Args:
+        data: the text.
+        declared: the charset, as it is written.
+        named: its codec.
+        max_chars: as in `decoded`.
+    """
+    if _is_rather_utf8(data, named):
         note = "" if named in ("cp1252", "utf-8") else f"is declared as {declared} but is UTF-8"
         return Decoded(_decoded(data, "utf-8", max_chars), True, note)
-    if named is not None:
-        try:
-            text = _decoded(data, named, max_chars)
-            if "\x00" not in text:
-                return Decoded(text, named == "utf-8")
-        except UnicodeDecodeError:
-            pass
-    return _undeclared(data, declared if named is not None else None, max_chars)
+    try:
+        text = _decoded(data, named, max_chars)
+        if "\x00" not in text:
+            return Decoded(text, named == "utf-8")
+    except UnicodeDecodeError:
+        if named.startswith(_SEVERAL_BYTES) and (mended := _nearly(data, named, declared, max_chars)):
+            return mended
+    return _undeclared(data, declared, max_chars)
 
 
 def without_padding(data: bytes) -> bytes:
@@ -176,7 +201,7 @@ def _undeclared(data: bytes, wrongly: str | None, max_chars: int | None) -> Deco
         if (wide := _wide(data)) is None:
             raise ContentProblem(_BINARY)
         return Decoded(_decoded(data, wide, max_chars), False)
-    return _nearly_utf8(data, max_chars) or _guessed(data, wrongly, max_chars)
+    return _nearly(data, "utf-8", "UTF-8", max_chars) or _guessed(data, wrongly, max_chars)
 
 
 def _guessed(data: bytes, wrongly: str | None, max_chars: int | None) -> Decoded:
@@ -193,8 +218,15 @@ def _guessed(data: bytes, wrongly: str | None, max_chars: int | None) -> Decoded
     raise ContentProblem(_UNKNOWN)
 
 
-def _nearly_utf8(data: bytes, max_chars: int | None) -> Decoded | None:
-    """A text that is UTF-8 but for a few bytes, such as a log of several programs, or one that was cut off."""
+def _nearly(data: bytes, codec: str, name: str, max_chars: int | None) -> Decoded | None:
+    """A text that is valid but for a few bytes, such as a log of several programs, or one that was cut off.
+
+    Args:
+        data: the text.
+        codec: one whose characters may take several bytes, so that others are not valid in it by chance.
+        name: what it is called.
+        max_chars: as in `decoded`.
+    """
     broken: list[int] = []
 
     def one(error: UnicodeError) -> tuple[str, int]:
@@ -202,22 +234,24 @@ def _nearly_utf8(data: bytes, max_chars: int | None) -> Decoded | None:
         broken.append(error.start)
         if len(broken) > _BROKEN:
             raise error
-        at_end = error.end == len(data) and error.reason == "unexpected end of data"
-        return "" if at_end else data[error.start : error.end].decode("cp1252", "replace"), error.end
+        if error.end == len(error.object) and error.reason in _CUT_OFF:
+            return "", error.end
+        other = "cp1252" if codec.startswith("utf-8") else "ascii"
+        return error.object[error.start : error.end].decode(other, "replace"), error.end
 
     if max_chars is not None:
         _check_length(len(data) // _MOST_BYTES, max_chars)
-    whole = len(_SEQUENCE.findall(data, 0, _BLOCK_BYTES))
-    codecs.register_error("hugginggpt.nearly_utf8", one)
+    codecs.register_error("hugginggpt.nearly", one)
     try:
-        text = data.decode("utf-8", "hugginggpt.nearly_utf8")
+        text = data.decode(codec, "hugginggpt.nearly")
     except UnicodeDecodeError:
         return None
-    if whole < 3 * len(broken):
+    telling = len(text) if codec in _WIDE else len(_NOT_ASCII.findall(text, 0, _BLOCK_BYTES))
+    if telling < 4 * len(broken):
         return None
     _check_length(len(text), max_chars)
     places = "a byte that is" if len(broken) == 1 else f"{len(broken)} places that are"
-    return Decoded(text, False, f"has {places} not valid UTF-8; the rest was read as UTF-8")
+    return Decoded(text, False, f"has {places} not valid {name}; the rest was read as {name}")
 
 
 def _wide(data: bytes) -> str | None:
@@ -260,28 +294,15 @@ def _is_rather_utf8(data: bytes, named: str) -> bool:
     return _is_valid(data, "utf-8")
 
 
-def _declared_in(data: bytes) -> str | None:
-    """The charset that HTML or XML declares at its beginning."""
+def _declared_in(data: bytes) -> str:
+    """The charset that HTML or XML declares at its beginning; "" for none."""
     head = data[:_DECLARATION_BYTES]
     if not _MARKUP.match(head):
-        return None
-    match = _DECLARED.search(head)
+        return ""
+    match = _DECLARED.search(_COMMENT.sub(b"", head))
     declared = next((group for group in match.groups() if group), b"").decode() if match else ""
     # The declaration could be read byte by byte, so two bytes per character is not what it means.
-    return None if declared.lower().startswith(("utf-16", "utf-32", "unicode")) else declared or None
-
-
-def _codec(charset: str) -> str | None:
-    """Python's codec for a charset; None if it has none, or none that is meant for texts."""
-    label = charset.strip().strip("\"'").lower()
-    try:
-        found = codecs.lookup(_CHARSETS.get(label) or label)
-    except (LookupError, ValueError):
-        return None
-    name = found.name.replace("-", "_")
-    if not getattr(found, "_is_text_encoding", True) or name in _NOT_FOR_TEXTS or found.incrementaldecoder is None:
-        return None
-    return {"iso8859_1": "cp1252", "ascii": "cp1252"}.get(name, found.name)
+    return "" if declared.lower().startswith(("utf-16", "utf-32", "unicode")) else declared
 
 
 def _decoded(data: bytes, encoding: str, max_chars: int | None) -> str:

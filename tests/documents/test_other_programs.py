@@ -56,17 +56,59 @@ def test_minutes_by_groff_have_spaces_where_the_file_has_gaps() -> None:
 def test_an_invoice_by_chromium_keeps_its_lines() -> None:
     lines = opened("chromium-invoice.pdf", PDF).text.split("\n")
     assert "Harrowgate Tools Ltd" in lines[0] and "Mill Lane" not in lines[0]
-    for line in ("Cordless drill, 18 V\t4\t€129.00\t€516.00", "Total due\t€1,599.60", "Hauptstraße 12"):
+    for line in ("Cordless drill, 18 V | 4 | €129.00 | €516.00", "Total due\t€1,599.60", "Hauptstraße 12"):
         assert line in lines
 
 
+def test_the_table_of_an_invoice_by_chromium_is_kept_without_its_sums() -> None:
+    (table,) = opened("chromium-invoice.pdf", PDF).tables
+    assert table == Table(
+        ("Item", "Qty", "Unit price", "Amount"),
+        (
+            ("Cordless drill, 18 V", "4", "€129.00", "€516.00"),
+            ("Angle grinder with guard", "2", "€88.50", "€177.00"),
+            ("Workbench, oak, 180 cm", "1", "€640.00", "€640.00"),
+        ),
+    )
+
+
 def test_a_statement_by_typst_keeps_its_rows() -> None:
+    read = opened("typst-statement.pdf", PDF)
     in_order(
-        opened("typst-statement.pdf", PDF).text,
-        "Date Description Amount Balance",
-        "14.07.2025 Supermarket −63.18 2,869.22",
+        read.text,
+        "Date | Description | Amount | Balance",
+        "14.07.2025 | Supermarket | −63.18 | 2,869.22",
         "Your balance on 31 July 2025 is 2,456.47 euros.",
     )
+    (table,) = read.tables
+    assert table.rows[-1] == (
+        "21.07.2025",
+        "Electricity, final bill for the year 2024/2025",
+        "−412.75",
+        "2,456.47",
+    )
+
+
+def test_a_report_by_chromium_has_its_tables_of_numbers() -> None:
+    sales, prices = opened("chromium-report.pdf", PDF).tables
+    assert sales.columns == ("Month", "Sold", "Revenue")
+    assert sales.rows[2] == ("March", "310", "3,100.00")
+    assert [row[::2] for row in prices.rows] == [("Drill", "129.00"), ("Saw", "20.00"), ("Bench", "640.00")]
+    assert prices.rows[0][1].endswith("forty different bits for wood, metal and stone")
+
+
+def test_sheets_by_libreoffice_are_tables_in_print_too() -> None:
+    read = opened("libreoffice-sales.pdf", PDF)
+    sales, staff = read.tables
+    assert sales.columns == ("Month", "Closed on", "Bicycles", "Revenue", "Share")
+    assert sales.rows[-1] == ("Total", "", "10,290", "###", "100.0%")
+    assert staff.rows[1] == ("Lars Holm", "Mechanic", "02134", "38.5")
+    assert "\nIda Berg | Cashier | 00501 | 20\n" in read.text
+
+
+@pytest.mark.parametrize("name", ["latex-article.pdf", "groff-minutes.pdf"])
+def test_articles_in_columns_have_no_tables(name: str) -> None:
+    assert opened(name, PDF).tables == ()
 
 
 @pytest.mark.parametrize(("ending", "mime"), [("docx", DOCX), ("odt", ODT), ("rtf", RTF)])

@@ -100,9 +100,11 @@ def test_tables_stay_rows() -> None:
         for column, x in enumerate((72, 320, 420))
         for number, row in enumerate(rows)
     )
-    expected = "\n".join("\t".join(row) for row in rows)
-    assert contents(pdf(content), PDF).text == expected
-    assert contents(pdf(by_column), PDF).text == expected
+    expected = "\n".join(" | ".join(row) for row in rows)
+    for drawn in (content, by_column):
+        read = contents(pdf(drawn), PDF)
+        assert read.text == expected
+        assert [(table.columns, table.rows) for table in read.tables] == [(rows[0], rows[1:])]
 
 
 def test_long_labels_and_values_stay_rows() -> None:
