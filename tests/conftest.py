@@ -9,6 +9,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import certifi
@@ -39,6 +40,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # for what is there longer than a test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HUGGINGGPT_CPU_THREADS"] = "1"
+
+# huggingface_hub reads them once, when it is imported, which might be in a test that sets them.
+for name in ("HF_ENDPOINT", "HF_HUB_OFFLINE"):
+    os.environ.pop(name, None)
+import_module("huggingface_hub.constants")
 
 # How long an example takes says how busy the machine is.
 _PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

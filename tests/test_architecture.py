@@ -72,6 +72,10 @@ def test_the_command_line_brings_in_nothing_heavy() -> None:
     }
 
 
+def test_a_process_that_reads_a_document_brings_in_what_reads_and_no_more() -> None:
+    assert not loaded_by("import hugginggpt.documents.process") & {*RUNTIMES, "numpy", "pydantic", "prefect"}
+
+
 def test_flows_load_no_model_runtime() -> None:
     assert not loaded_by("import flows.answer") & set(RUNTIMES)
 

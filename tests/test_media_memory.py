@@ -174,6 +174,10 @@ def floats(seconds: int) -> bytes:
     return buffer.getvalue()
 
 
+def heic(width: int, height: int) -> bytes:
+    return saved(PILImage.new("RGB", (width, height)), "HEIF", enc_params={"preset": "ultrafast"})
+
+
 def frames(format: str, count: int, **options: Any) -> bytes:
     shades = [PILImage.new("RGB", (2000, 2000), (n, n, n)) for n in range(count)]
     return saved(shades[0], format, save_all=True, append_images=shades[1:], **options)
@@ -242,7 +246,7 @@ TAKEN: list[tuple[str, Callable[[], bytes]]] = [
     ("frames.png", lambda: png_of_frames(30)),
     ("frames.tiff", lambda: frames("TIFF", 8)),
     ("silence.flac", lambda: silence(5000)),
-    ("photo.heic", lambda: saved(PILImage.new("RGB", (5712, 4284)), "HEIF")),
+    ("photo.heic", lambda: heic(5712, 4284)),
     ("photo.avif", lambda: saved(PILImage.new("RGB", (5000, 4800)), "AVIF", speed=10)),
     ("photo.jp2", lambda: saved(PILImage.new("RGB", (4500, 4500)), "JPEG2000")),
     ("silence.m4a", lambda: lossless(5000)),
@@ -277,7 +281,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("chunks.png", lambda: png_of_chunks(50_000_000, 60_000_000), "damaged"),
     ("silence.flac", lambda: silence(7200), "MAX_DECODED_BYTES"),
     ("channels.flac", lambda: silence(900, 8), "MAX_DECODED_BYTES"),
-    ("photo.heic", lambda: saved(PILImage.new("RGB", (6400, 6400)), "HEIF"), "MAX_DECODED_BYTES"),
+    ("photo.heic", lambda: heic(6400, 6400), "MAX_DECODED_BYTES"),
     ("photo.avif", lambda: saved(PILImage.new("RGB", (6400, 6400)), "AVIF", speed=10), "MAX_DECODED_BYTES"),
     ("photo.jp2", lambda: saved(PILImage.new("RGB", (6400, 6400)), "JPEG2000"), "MAX_DECODED_BYTES"),
     ("silence.m4a", lambda: lossless(5500), "MAX_DECODED_BYTES"),

@@ -25,11 +25,11 @@ from hugginggpt.media.input_formats import Format
 from hugginggpt.media.problem import ContentProblem, too_large
 from hugginggpt.media.recognition import recognise
 from hugginggpt.roots import existing_form, find_in_roots
-from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_blank, is_storable, one_line
 
 if TYPE_CHECKING:
     from hugginggpt.documents import Contents
+    from hugginggpt.settings import Settings  # pydantic would be most of what a process costs that reads a document
 
 _MOST_SHOWN = 300
 _MOST_READ = 10_000  # characters at the end of a path that are read to show it

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from PIL import Image as PILImage
@@ -21,6 +22,7 @@ from prefect.settings import (
 
 from flows.answer import answer_request
 from hugginggpt.errors import rebuilt
+from hugginggpt.experts import pool
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import get_settings
@@ -42,10 +44,23 @@ def prefect_server(prefect_api: str) -> Iterator[None]:
         EventsWorker.drain_all()
 
 
+def renew() -> None:
+    """Close and forget the services, but not the models, of which many are processes that take a second to begin."""
+    with mock.patch.object(pool, "_pool", None):
+        reset()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models_of_a_file() -> Iterator[None]:
+    """The tests of a file share the models that they load."""
+    yield
+    reset()
+
+
 @pytest.fixture(autouse=True)
 def house(prefect_server: None, new_trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Empty stores and fresh services."""
-    reset()
+    renew()
     home = get_settings().home_dir
     home.mkdir(mode=0o700)
     shutil.copy(new_trace, home)
@@ -57,7 +72,7 @@ def house(prefect_server: None, new_trace: Path, tmp_path: Path, monkeypatch: py
     }
     with temporary_settings(settings):
         yield
-    reset()
+    renew()
 
 
 Answer = Callable[..., RequestTrace]
@@ -91,7 +106,7 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
         monkeypatch.setenv("HUGGINGGPT_CONTROLLER_RETRIES", "2")
-        reset()
+        renew()
         yield server
 
 
@@ -103,6 +118,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[InferenceServer]:
         monkeypatch.setenv("HF_TOKEN", "hf_stand_in")
         reset()
         yield server
+        reset()  # remote models know the server that they belong to
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ TEXTS = {
         "When does it end?": "not said",
     },
 }
-TIMES = 120
+TIMES = 80
 
 
 @pytest.fixture(scope="module")
