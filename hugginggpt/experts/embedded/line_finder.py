@@ -19,7 +19,7 @@ from hugginggpt.experts.embedded.reading_order import Box
 SHORTEST_SIDE = 736
 """Pictures with a shorter side are enlarged before text is looked for in them."""
 
-WINDOW_PIXELS = 1_150_000
+WINDOW_PIXELS = 900_000
 """The most that the detector sees at once."""
 
 # The detector takes sides that are multiples of this.

@@ -1,5 +1,6 @@
 """RapidOCR in a child process: finds the lines of a picture, turns the page upright and reads them."""
 
+import ctypes
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -14,6 +15,10 @@ from hugginggpt.experts.embedded.line_finder import SHORTEST_SIDE, LineFinder
 from hugginggpt.experts.embedded.onnx import onnx_session
 from hugginggpt.experts.embedded.page_tiles import Tile, put_together, smaller_tiles, tiles
 from hugginggpt.experts.embedded.reading_order import Box, in_reading_order
+
+# glibc's parameter: blocks from this size on are mapped, and unmapped when they are freed.
+_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1 << 20
 
 # RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
 _HEAD = 4
@@ -42,7 +47,7 @@ _LONGEST = 50
 _BLANK = 0.2  # of the contrast of a line is the most in a space
 
 # Lines are kept no higher than that; the model sees them 48 pixels high.
-_HIGHEST_CROP = 96
+_HIGHEST_CROP = 64
 
 # The model reads so many pixels of lines together, in heights of a line: its memory grows with them.
 _READ_TOGETHER = 40
@@ -125,7 +130,8 @@ class Reader:
         page = np.rot90(picture, turns)
         # A line is turned as it is cut out, by the order of its corners.
         corners = np.array([_moved(box, page, -turns % 4) for box in boxes], np.float32)
-        return boxes, [_lowered(crop) for crop in self._engine.crop_text_regions(picture, corners)]
+        # One after the other, because high ones are shrunk.
+        return boxes, [_lowered(self._engine.crop_text_regions(picture, [of_line])[0]) for of_line in corners]
 
     def _is_upside_down(self, crops: Sequence[Any], boxes: Sequence[Box], *, unsure: bool) -> bool:
         """Whether most lines of a page stand on their heads, by the classifier, or by what can be read if it is unsure.
@@ -281,6 +287,12 @@ def _padded(tile: Any, least: int) -> Any:
     return padded
 
 
+def _give_back_what_is_freed() -> None:
+    """Have the C library return large blocks at once; by itself it keeps more of them the longer it runs."""
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
 def make_reader(folder: str, threads: int) -> Handler:
     """Returns the handler: the pixels of a picture in, its text and its lines with their corners out.
 
@@ -288,6 +300,7 @@ def make_reader(folder: str, threads: int) -> Handler:
         folder: the folder with the ONNX models of RapidOCR's three stages.
         threads: how many they may use.
     """
+    _give_back_what_is_freed()
     import numpy as np
     from omegaconf import flag_override
     from rapidocr import RapidOCR
