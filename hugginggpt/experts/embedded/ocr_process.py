@@ -206,7 +206,9 @@ def _lowered(crop: Any) -> Any:
     height, width = crop.shape[:2]
     if height <= _HIGHEST_CROP:
         return crop
-    return cv2.resize(crop, (max(1, round(width * _HIGHEST_CROP / height)), _HIGHEST_CROP), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        crop, (max(1, round(width * _HIGHEST_CROP / height)), _HIGHEST_CROP), interpolation=cv2.INTER_AREA
+    )
 
 
 def _lies_on_its_side(boxes: Sequence[Box]) -> bool:
