@@ -18,6 +18,7 @@ from hugginggpt.experts.embedded.reading_order import Box
 
 SHORTEST_SIDE = 736
 """Pictures with a shorter side are enlarged before text is looked for in them."""
+_MOST_ENLARGED = 8
 
 WINDOW_PIXELS = 900_000
 """The most that the detector sees at once."""
@@ -75,7 +76,7 @@ class LineFinder:
 def _size_for_detector(size: Size) -> Size:
     """The width and height in which the detector sees a picture."""
     scale = min(1.0, LONGEST_SIDE / max(size))
-    scale = max(scale, SHORTEST_SIDE / min(size))
+    scale = max(scale, min(_MOST_ENLARGED, SHORTEST_SIDE / min(size)))
     width, height = (max(_STEP, round(side * scale / _STEP) * _STEP) for side in size)
     return width, height
 
