@@ -96,7 +96,7 @@ def colours_by_scale(image: PILImage.Image, low_bytes: Callable[[], PILImage.Ima
 
 
 def _deep_strips(image: PILImage.Image, below: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    for (top, upper), (_, lower) in zip(_strips(image), _strips(below), strict=True):
+    for (top, upper), (_, lower) in zip(strips(image), strips(below), strict=True):
         yield top, upper[..., :3].astype(np.int64) * 256 + lower
 
 
@@ -108,7 +108,7 @@ def grey_by_scale(image: PILImage.Image, usual: int) -> PILImage.Image:
         usual: the highest value of the usual scale.
     """
     low, high, whole = math.inf, -math.inf, True
-    for _, values in _strips(image):
+    for _, values in strips(image):
         known = values[_are_known(values)].astype(np.float64)
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))
@@ -135,12 +135,12 @@ def _are_known(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:
     """A grey picture put together from `grey` of each strip."""
     plain = PILImage.new("L", image.size)
-    for top, values in _strips(image):
+    for top, values in strips(image):
         plain.paste(PILImage.fromarray(grey(values)), (0, top))
     return plain
 
 
-def _strips(image: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def strips(image: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """The strips of a picture from top to bottom: the row each begins at, and its values."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // width)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from PIL import Image as PILImage
 
 from hugginggpt.media import jpegs
-from hugginggpt.media.brightness import EIGHT_BITS, SIXTEEN_BITS, LowBytes, colours_by_scale, grey_by_scale
+from hugginggpt.media.brightness import EIGHT_BITS, SIXTEEN_BITS, LowBytes, colours_by_scale, grey_by_scale, strips
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Image
 
@@ -73,7 +73,7 @@ def _fingerprint(data: bytes) -> bytes:
     """What tells the pixels of a picture from others."""
     digest = hashlib.blake2b()
     with _opened(data) as image:
-        for _, values in _strips(image):
+        for _, values in strips(image):
             digest.update(values.tobytes())
     return digest.digest()
 
