@@ -66,6 +66,8 @@ def views_of(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifa
     page = _PAGE.fullmatch(value) if resource.parts is not None else None
     if page is None:
         return views
+    if wanted.type is ValueType.TABLE and resource.parts is not None and resource.parts.tables != resource.parts.pages:
+        return views
     first, last = int(page["first"]), int(page["last"] or page["first"])
     if wanted.type is ValueType.TEXT:
         return tuple(view.model_copy(update={"mime": f"{view.mime}; pages={first}-{last}"}) for view in views)

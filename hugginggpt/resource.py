@@ -19,6 +19,7 @@ class Parts(BaseModel):
         unread: some of its pages are pictures only, whose text has to be read first.
         best: the page that stands for all where one picture is wanted: the first, or of an animation the fullest.
         tables: how many it has.
+        columns: the names of their columns, each once, as far as there is room for them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +29,7 @@ class Parts(BaseModel):
     unread: bool = False
     best: int = 1
     tables: int = 0
+    columns: tuple[str, ...] = ()
 
 
 class Resource(BaseModel):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
@@ -117,13 +118,18 @@ def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: 
 def _parts_of(contents: "Contents | None") -> Parts | None:
     if contents is None:
         return None
+    names = (name for table in contents.tables for name in table.columns if len(name) <= _MOST_COLUMN_CHARS)
     return Parts(
         pages=len(contents.pages),
         pictured=contents.has_pictures,
         unread=contents.has_pictures and any(page.is_picture for page in contents.pages),
         best=contents.best,
         tables=len(contents.tables),
+        columns=tuple(islice(dict.fromkeys(names), _MOST_COLUMNS)),
     )
+
+
+_MOST_COLUMNS, _MOST_COLUMN_CHARS = 200, 100
 
 
 _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)

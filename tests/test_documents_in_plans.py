@@ -146,12 +146,28 @@ def test_what_was_read_of_pages_is_one_text(store: ArtifactStore) -> None:
 
 def test_a_workbook_gives_its_sheets(load: Any, store: ArtifactStore) -> None:
     book = load("book.xlsx", workbook())
-    assert book.main_type is ValueType.TABLE and book.parts == Parts(pages=2, tables=2)
+    assert book.main_type is ValueType.TABLE and book.parts == Parts(
+        pages=2, tables=2, columns=("Month", "Sold", "Name", "Room")
+    )
     first, second = inputs(task("table-question-answering", table="book.xlsx", text="?"), [book], store)
     assert first == Table(("Month", "Sold"), (("January", "120"), ("March", "240")))
     assert second.columns == ("Name", "Room")
     (text,) = inputs(task("summarization", text="book.xlsx"), [book], store)
     assert "March" in text.text and "Ada" in text.text
+
+
+def test_a_pdf_file_gives_its_tables_whatever_page_is_named(load: Any, store: ArtifactStore) -> None:
+    rows = (("Month", "Sold", "Revenue"), ("May", "12", "120.00"), ("June", "31", "310.00"))
+    table = b"".join(
+        builders.words(cell, 72 + 120 * x, 700 - 18 * y) for y, row in enumerate(rows) for x, cell in enumerate(row)
+    )
+    pdf = load("report.pdf", builders.pdf([builders.words("The report begins here.", 72, 700), table]))
+    assert pdf.parts == Parts(pages=2, pictured=True, tables=1, columns=rows[0])
+    for name in ("report.pdf", "report.pdf#page=2"):
+        (found,) = inputs(task("table-question-answering", table=name, text="?"), [pdf], store)
+        assert found == Table(rows[0], rows[1:])
+    (text,) = inputs(task("summarization", text="report.pdf"), [pdf], store)
+    assert text.text.endswith("[page 2]\nMonth | Sold | Revenue\nMay | 12 | 120.00\nJune | 31 | 310.00")
 
 
 def test_of_several_pictures_all_are_read_and_the_fullest_is_looked_at(load: Any, store: ArtifactStore) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.document_tables import asked_of_tables
 from hugginggpt.controller.embedded.file_questions import only_pages, other_ways, reading_plan
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.server import OTHER_CONTROLLER, planner_options
@@ -88,6 +89,7 @@ def plan_in_notation(
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, request), *problems]))
     plan = reading_plan(text, plan, resources, check) or other_ways(plan, resources, check)
+    plan = asked_of_tables(plan, resources, check)
     plan = only_pages(plan, text, resources)
     plan = with_target_columns(text, plan, resources)
     objections = check(plan)
