@@ -70,6 +70,8 @@ def views_of(resource: Resource, wanted: Input, value: str = "", kind: str = "")
     if page is None:
         is_asked = kind in CAPABILITIES and CAPABILITIES[kind].answers
         return resource.joined_tables if is_asked and wanted.type is ValueType.TABLE and len(views) > 1 else views
+    if wanted.type is ValueType.TABLE and resource.parts is not None and resource.parts.tables != resource.parts.pages:
+        return views
     first, last = int(page["first"]), int(page["last"] or page["first"])
     if wanted.type is ValueType.TEXT:
         return tuple(view.model_copy(update={"mime": f"{view.mime}; pages={first}-{last}"}) for view in views)

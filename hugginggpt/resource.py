@@ -21,6 +21,7 @@ class Parts(BaseModel):
         tables: how many it has.
         sheets: the names of its tables; empty if they have none.
         alike: the numbers of its tables, from 1, with those that have the same columns together; empty if none have.
+        columns: the names of their columns, each once, as far as there is room for them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +33,7 @@ class Parts(BaseModel):
     tables: int = 0
     sheets: tuple[str, ...] = ()
     alike: tuple[tuple[int, ...], ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 class Resource(BaseModel):

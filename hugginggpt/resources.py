@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
@@ -120,6 +121,7 @@ def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: 
 def _parts_of(contents: "Contents | None") -> Parts | None:
     if contents is None:
         return None
+    names = (name for table in contents.tables for name in table.columns if len(name) <= _MOST_COLUMN_CHARS)
     return Parts(
         pages=len(contents.pages),
         pictured=contents.has_pictures,
@@ -128,7 +130,11 @@ def _parts_of(contents: "Contents | None") -> Parts | None:
         tables=len(contents.tables),
         sheets=tuple(table.name for table in contents.tables) if any(t.name for t in contents.tables) else (),
         alike=groups if len(groups := alike(contents.tables)) < len(contents.tables) else (),
+        columns=tuple(islice(dict.fromkeys(names), _MOST_COLUMNS)),
     )
+
+
+_MOST_COLUMNS, _MOST_COLUMN_CHARS = 200, 100
 
 
 _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)

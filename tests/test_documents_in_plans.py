@@ -146,7 +146,9 @@ def test_what_was_read_of_pages_is_one_text(store: ArtifactStore) -> None:
 
 def test_a_workbook_gives_its_sheets(load: Any, store: ArtifactStore) -> None:
     book = load("book.xlsx", workbook())
-    assert book.main_type is ValueType.TABLE and book.parts == Parts(pages=2, tables=2, sheets=("Sheet", "Staff"))
+    assert book.main_type is ValueType.TABLE and book.parts == Parts(
+        pages=2, tables=2, sheets=("Sheet", "Staff"), columns=("Month", "Sold", "Name", "Room")
+    )
     first, second = inputs(task("table-question-answering", table="book.xlsx", text="?"), [book], store)
     assert first == Table(("Month", "Sold"), (("January", "120"), ("March", "240")))
     assert second.columns == ("Name", "Room")
@@ -171,7 +173,9 @@ def test_a_question_takes_sheets_with_the_same_columns_as_one_table(load: Any, s
     buffer = io.BytesIO()
     book.save(buffer)
     loaded = load("book.xlsx", buffer.getvalue())
-    assert loaded.parts == Parts(pages=3, tables=3, sheets=("Q1", "Q2", "Staff"), alike=((1, 2), (3,)))
+    assert loaded.parts == Parts(
+        pages=3, tables=3, sheets=("Q1", "Q2", "Staff"), alike=((1, 2), (3,)), columns=("Month", "Sold", "Name", "Room")
+    )
 
     asked = task("table-question-answering", table="book.xlsx", text="?")
     both, staff = inputs(asked, [loaded], store)
@@ -185,6 +189,20 @@ def test_a_question_takes_sheets_with_the_same_columns_as_one_table(load: Any, s
     features = task("tabular-regression", table="book.xlsx", target="Sold")
     assert inputs(features, [loaded], store) == [*QUARTERS]
     assert len({fingerprint(planned, [loaded], {}).sha256 for planned in (asked, one)}) == 2
+
+
+def test_a_pdf_file_gives_its_tables_whatever_page_is_named(load: Any, store: ArtifactStore) -> None:
+    rows = (("Month", "Sold", "Revenue"), ("May", "12", "120.00"), ("June", "31", "310.00"))
+    table = b"".join(
+        builders.words(cell, 72 + 120 * x, 700 - 18 * y) for y, row in enumerate(rows) for x, cell in enumerate(row)
+    )
+    pdf = load("report.pdf", builders.pdf([builders.words("The report begins here.", 72, 700), table]))
+    assert pdf.parts == Parts(pages=2, pictured=True, tables=1, columns=rows[0])
+    for name in ("report.pdf", "report.pdf#page=2"):
+        (found,) = inputs(task("table-question-answering", table=name, text="?"), [pdf], store)
+        assert found == Table(rows[0], rows[1:])
+    (text,) = inputs(task("summarization", text="report.pdf"), [pdf], store)
+    assert text.text.endswith("[page 2]\nMonth | Sold | Revenue\nMay | 12 | 120.00\nJune | 31 | 310.00")
 
 
 def test_of_several_pictures_all_are_read_and_the_fullest_is_looked_at(load: Any, store: ArtifactStore) -> None:

@@ -12,6 +12,7 @@ from hugginggpt.controller.embedded import (
     answer_types,
     answers,
     direct,
+    document_tables,
     file_questions,
     grammar,
     planner,
@@ -23,6 +24,7 @@ from hugginggpt.controller.embedded import (
     single_questions,
     sources,
     summary,
+    target_columns,
     turns,
 )
 from hugginggpt.controller.embedded import model as packaged
@@ -47,7 +49,8 @@ from hugginggpt.settings import Settings
 
 _READING = (draft, extract, ids, limits, loose, meant, model, parse, placeholders, references, repair)
 _ASKED = (questions, question_words, sentences)
-_BY_NOTATION = (planner, turns, file_questions, *_ASKED, direct, sources, grammar, notation, *_READING)
+_RULES = (file_questions, document_tables, target_columns)
+_BY_NOTATION = (planner, turns, *_RULES, *_ASKED, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
 _TEXTS = (

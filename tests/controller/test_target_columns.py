@@ -4,9 +4,9 @@ import pytest
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.target_columns import header_of, named_column, with_target_columns
+from hugginggpt.controller.embedded.target_columns import columns_of, named_column, with_target_columns
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.resource import Resource
+from hugginggpt.resource import Parts, Resource
 
 SORT, PREDICT = "tabular-classification", "tabular-regression"
 HOUSES = ("size_m2", "rooms", "ZipCode", "house price", "price", "y")
@@ -56,6 +56,17 @@ def test_the_plan_gets_the_column() -> None:
 
 
 def test_a_header_that_is_cut_loses_its_last_name() -> None:
-    assert header_of(resource('a,"b, c"\n1,2\n')) == ["a", "b, c"]
-    assert header_of(resource("a,b,long na")) == ["a", "b"]
-    assert header_of(resource("")) == []
+    assert columns_of(resource('a,"b, c"\n1,2\n')) == ["a", "b, c"]
+    assert columns_of(resource("a,b,long na")) == ["a", "b"]
+    assert columns_of(resource("")) == []
+
+
+def test_the_column_of_a_table_in_a_document_is_found() -> None:
+    artifact = Artifact(sha256="0" * 64, type=ValueType.DOCUMENT, mime="application/pdf", bytes=9)
+    parts = Parts(pages=3, tables=2, columns=("Name", "Room", "Size", "Price"))
+    file = Resource(name="houses.pdf", source="/tmp/houses.pdf", artifact=artifact, parts=parts)
+    plan = Plan(tasks=(PlannedTask(task=PREDICT, id=0, args={"table": "houses.pdf"}),))
+    made = with_target_columns("Predict the missing prices in houses.pdf", plan, [file])
+    assert made.tasks[0].args == {"table": "houses.pdf", "column": "Price"}
+    bare = file.model_copy(update={"parts": None})
+    assert with_target_columns("Predict the missing prices in houses.pdf", plan, [bare]) is plan

@@ -174,7 +174,8 @@ PORTABLE = (
         "an invoice, whose table keeps its rows",
         Paper(
             _PDF,
-            "Item\tPieces\tPrice\nA rather long name of a thing\t2\t12.50\nTea\t10\t1,200.00",
+            "Item | Pieces | Price\nA rather long name of a thing | 2 | 12.50\nTea | 10 | 1,200.00",
+            (grid("Item|Pieces|Price", "A rather long name of a thing|2|12.50", "Tea|10|1,200.00"),),
             pictured=True,
         ),
     ),

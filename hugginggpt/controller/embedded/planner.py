@@ -11,6 +11,7 @@ from typing import Any
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.document_tables import asked_of_tables
 from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
 from hugginggpt.controller.embedded.fitting import fitting
 from hugginggpt.controller.embedded.grammar import plan_grammar
@@ -95,6 +96,7 @@ def plan_in_notation(
     plan = with_speech(plan, text, resources)
     plan = reading_plan(text, plan, resources, check) or plan
     plan = other_ways(fitting(plan, text, resources), resources, check)
+    plan = asked_of_tables(plan, resources, check)
     plan = only_pages(plan, text, resources)
     plan = with_target_columns(text, plan, resources)
     objections = check(plan)

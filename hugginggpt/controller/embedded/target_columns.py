@@ -54,15 +54,17 @@ def _with_column(text: str, task: PlannedTask, resources: Sequence[Resource]) ->
     if task.task not in _VERBS or "column" in task.args:
         return task
     file = next((r for r in resources if task.args.get("table") in (r.name, r.source)), None)
-    if file is None or file.artifact.type is not ValueType.TABLE:
+    if file is None:
         return task
-    column = named_column(text.replace(file.name, " " * len(file.name)), header_of(file), task.task)
+    column = named_column(text.replace(file.name, " " * len(file.name)), columns_of(file), task.task)
     return task.model_copy(update={"args": {**task.args, "column": column}}) if column else task
 
 
-def header_of(table: Resource) -> list[str]:
-    """The names of a table's columns, as far as its preview shows them."""
-    rows = csv.reader(io.StringIO(table.artifact.preview or "", newline=""))
+def columns_of(file: Resource) -> Sequence[str]:
+    """The names of the columns of a table, as far as its preview shows them, or of those in a document."""
+    if file.artifact.type is not ValueType.TABLE:
+        return file.parts.columns if file.parts is not None else ()
+    rows = csv.reader(io.StringIO(file.artifact.preview or "", newline=""))
     try:
         header = next(rows, [])
         whole = next(rows, None) is not None
@@ -80,7 +82,7 @@ def named_column(text: str, columns: Sequence[str], kind: str) -> str:
         kind: tabular-classification or tabular-regression.
     """
     text = text[:_MOST_CHARS]
-    found = {column: spans for column in columns if (spans := _mentions(column, text))}
+    found = {column: spans for column in columns if (spans := mentions(column, text))}
     whole = [span for spans in found.values() for span in spans]
     # "house price" is not the column "price" if there is a column "house price".
     found = {
@@ -106,7 +108,8 @@ def named_column(text: str, columns: Sequence[str], kind: str) -> str:
     return ""
 
 
-def _mentions(column: str, text: str) -> list[tuple[int, int]]:
+def mentions(column: str, text: str) -> list[tuple[int, int]]:
+    """Where a text names a column."""
     words = _WORD.findall(column)
     if not words:
         return []
