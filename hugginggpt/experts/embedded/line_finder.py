@@ -20,7 +20,7 @@ SHORTEST_SIDE = 736
 """Pictures with a shorter side are enlarged before text is looked for in them."""
 _MOST_ENLARGED = 8
 
-WINDOW_PIXELS = 900_000
+WINDOW_PIXELS = 770_000
 """The most that the detector sees at once."""
 
 # The detector takes sides that are multiples of this.

@@ -16,7 +16,8 @@ from hugginggpt.experts.embedded.onnx import onnx_session
 from hugginggpt.experts.embedded.page_tiles import Tile, put_together, smaller_tiles, tiles
 from hugginggpt.experts.embedded.reading_order import Box, in_reading_order
 
-# glibc's parameter: blocks from this size on are mapped, and unmapped when they are freed.
+# By itself, glibc keeps more of the large blocks that are freed the longer it runs. With this parameter, it returns
+# blocks from this size on.
 _MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 1 << 20
 
@@ -289,12 +290,6 @@ def _padded(tile: Any, least: int) -> Any:
     return padded
 
 
-def _give_back_what_is_freed() -> None:
-    """Have the C library return large blocks at once; by itself it keeps more of them the longer it runs."""
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
-
-
 def make_reader(folder: str, threads: int) -> Handler:
     """Returns the handler: the pixels of a picture in, its text and its lines with their corners out.
 
@@ -302,7 +297,9 @@ def make_reader(folder: str, threads: int) -> Handler:
         folder: the folder with the ONNX models of RapidOCR's three stages.
         threads: how many they may use.
     """
-    _give_back_what_is_freed()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
     import numpy as np
     from omegaconf import flag_override
     from rapidocr import RapidOCR
@@ -315,6 +312,8 @@ def make_reader(folder: str, threads: int) -> Handler:
         with flag_override(engine.cfg[stage], "allow_objects", True):
             engine.cfg[stage].session = onnx_session(path, threads, shares_memory=True)
     reader = Reader(engine)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
     def read(header: Mapping[str, Any], data: bytes) -> Message:
         return reader.read(np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3))
