@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hugginggpt.cluster.address import Certificates, Cluster
 from hugginggpt.holder import Holder, is_dead, this_host
 from hugginggpt.home import STATE_FILE
-from hugginggpt.service_key import key_file
 
 UNFINISHED = "up.new"
 """The name of the state file while it is being written."""
@@ -88,8 +87,8 @@ def write(home: Path, up: Up) -> None:
 
 
 def remove(home: Path) -> None:
-    """Delete the state, the certificate and the service's key: nothing is up."""
-    for file in (_file(home), certificate_file(home), key_file(home)):
+    """Delete the state and the certificate: nothing is up."""
+    for file in (_file(home), certificate_file(home)):
         file.unlink(missing_ok=True)
 
 

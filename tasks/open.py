@@ -15,6 +15,7 @@ from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
+from hugginggpt.origin import Door, Origin
 from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import RequestOptions
@@ -76,6 +77,7 @@ def open_request(
         conversation_id=conversation_id,
         options=options.model_dump(),
         request_id=request_id or (flow_run_id if deployed else None),
+        origin=accepted.origin or Origin(Door.PREFECT if deployed else Door.PYTHON),
     )
     if deployed:
         _ask(lambda: trace.queue.put(asked, holder=holder, seconds=OPENING_SECONDS))

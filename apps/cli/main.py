@@ -12,6 +12,7 @@ from apps.cli.down import down
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
 from apps.cli.expert_worker import expert_worker
+from apps.cli.keys import keys
 from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
@@ -57,6 +58,7 @@ for command in (
     down,
     status,
     kinds,
+    keys,
     models,
     doctor,
     evaluate,

@@ -62,7 +62,7 @@ def _planned(text: str, files: list[str]) -> "Planned":
     if (found := service()) is not None:
         files = [readable(source) for source in files]
         with suppress(ServiceLostError):
-            told: Planned = found.post("/plans", {"request": text, "files": files})
+            told: Planned = found.post("/plans", {"request": text, "files": files, "door": "command line"})
             return told
     from apps.http.standing import planned
     from hugginggpt.preview import preview

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from apps.http.paths import API
 from hugginggpt.errors import rebuilt
 from hugginggpt.holder import Holder, is_dead, this_host
 from hugginggpt.home import STATE_FILE, open_home
 from hugginggpt.service_key import is_key, proof, read_key
 from hugginggpt.settings_fingerprint import settings_fingerprint
-
-API = "/api/v1"
 
 FIND_SECONDS = 2.0
 """How long the service may take to prove that it is there, before a command does its work itself."""
@@ -136,6 +135,7 @@ class Service:
             resumes: whether another process takes over if the one at work dies, so that this is not the end.
         """
         asked = {"lives": lives, "since": since.isoformat(), "waits": waits, "resumes": str(resumes).lower()}
+        asked["local"] = "true"
         path = f"/requests/{quote(request_id, safe='')}/events?{urlencode(asked)}"
         try:
             response = self._send("GET", path, None, seconds=None, with_key=True)

@@ -71,8 +71,16 @@ class Work:
         """By the task that watches it."""
         self._stopped: list[Fork] = []
 
-    async def answer(self, asked: dict[str, Any]) -> None:
+    def has_room(self, most: int) -> bool:
+        """Whether fewer requests than that are being answered here."""
+        return sum(not running.over.done() for running in self._answering.values()) < most
+
+    async def answer(self, asked: dict[str, Any], sent: jobs.Sender) -> None:
         """Begin to answer a request unless that has begun here already, and return once it has begun.
+
+        Args:
+            asked: the request, as JSON data of a `Submission` with an id.
+            sent: where it comes from.
 
         Raises:
             HuggingGPTError: it cannot begin.
@@ -80,7 +88,7 @@ class Work:
         async with self._forking:
             running = self._answering.get(asked["id"])
             if running is None or running.over.done():
-                running = await self._begin(jobs.answer, asked, request_id=asked["id"])
+                running = await self._begin(jobs.answer, asked, sent, request_id=asked["id"])
         await _value(running.taken)
 
     async def do(

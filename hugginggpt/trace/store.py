@@ -14,6 +14,7 @@ from sqlalchemy import select
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import Database, parse_url
 from hugginggpt.trace.evaluations import Evaluations
+from hugginggpt.trace.keys import Keys
 from hugginggpt.trace.lifecycle import Lifecycle
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.models import Models
@@ -34,6 +35,7 @@ class Trace:
         lifecycle: how a request begins, changes hands and ends.
         queue: the requests in line.
         requests: everything that happened for a request, and lists of requests.
+        keys: the keys of the HTTP service's clients.
         models: the cards of models, and the figures from their runs.
         evaluations: evaluations of controllers.
         pruning: finds and deletes old conversations.
@@ -44,6 +46,7 @@ class Trace:
         self.lifecycle = Lifecycle(database)
         self.queue = Queue(database)
         self.requests = Requests(database)
+        self.keys = Keys(database)
         self.models = Models(database)
         self.evaluations = Evaluations(database)
         self.pruning = Pruning(database)
