@@ -44,6 +44,10 @@ class ForbiddenError(UsageError):
     """A key may not do this."""
 
 
+class TooLargeError(UsageError):
+    """A call of the service sends more than it may."""
+
+
 class TooManyRequestsError(PassingError):
     """There are as many open requests as may be: trying again works once some have ended."""
 

@@ -312,10 +312,12 @@ def _asked(content: bytes, key: str | None) -> CommandLineRequest:
 
 def _validated(model: type[M], content: bytes) -> M:
     try:
-        return model.model_validate_json(content)
+        return model.model_validate(json.loads(content))
     except ValidationError as error:
         problem = error.errors()[0]
         raise UsageError(objection([{**problem, "loc": problem["loc"] or ("body",)}])) from None
+    except (ValueError, RecursionError):
+        raise UsageError("'body' cannot be used: it is not JSON.") from None
 
 
 def _digest(data: str) -> str:

@@ -114,7 +114,9 @@ class Requests:
             asked = asked.model_copy(update={"conversation": found})
         await run_in_threadpool(_check_references, caller, asked.files)
         files = (*map(str, uploads), *asked.files)
-        content = asked.model_copy(update={"id": request_id, "files": files}).model_dump(mode="json", exclude={"start"})
+        content = asked.model_copy(update={"id": request_id, "files": files}).model_dump(
+            mode="json", include=set(Submission.model_fields)
+        )
         sent = jobs.Sender(Origin(door, caller.name), tuple({str(path.parent) for path in uploads}))
         if asked.start == "now" and (door is Door.COMMAND_LINE or self._work.has_room(get_settings().service_answers)):
             known = known or self._work.answering(request_id) is not None
@@ -264,7 +266,7 @@ class Requests:
                 )
                 for file in story.files
             }
-        return ended(story, addresses, page, watch.since or story.created_at)
+        return ended(story, addresses, page, watch.since)
 
     async def _check_own(self, caller: Caller, request_id: str) -> None:
         """Raise unless the caller may see a request.
@@ -329,7 +331,7 @@ def file_roots(settings: Settings, door: Door, uploaded: Sequence[str]) -> list[
 
 
 def _progress(story: RequestTrace, watch: Watch) -> Progress:
-    return progress(story, lives=watch.lives, since=watch.since or story.created_at, waits=watch.waits)
+    return progress(story, lives=watch.lives, since=watch.since, waits=watch.waits)
 
 
 def _story(request_id: str) -> RequestTrace | None:

@@ -8,18 +8,14 @@ from pathlib import Path, PurePosixPath
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
-from starlette.responses import JSONResponse
 
+from apps.http.errors import refusal
 from apps.up.guard import Application, Message, Receive, Scope, Send
-from hugginggpt.errors import UsageError
+from hugginggpt.errors import TooLargeError
 from hugginggpt.text import MOST_NAME_BYTES, is_storable, visible
 
 _ROOM = 40
 """Bytes of a file name that are left for what `tempfile` and others add."""
-
-
-class BodyTooLargeError(UsageError):
-    """A call sends more than it may."""
 
 
 class BoundedBodies:
@@ -51,7 +47,7 @@ class BoundedBodies:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
-                raise BodyTooLargeError(self._message)
+                raise TooLargeError(self._message)
             return message
 
         async def noting(message: Message) -> None:
@@ -61,7 +57,7 @@ class BoundedBodies:
 
         try:
             await self._application(scope, bounded, noting)
-        except BodyTooLargeError:
+        except TooLargeError:
             if begun:
                 raise
             await self._refuse(scope, receive, send)
@@ -71,8 +67,8 @@ class BoundedBodies:
         return f"The call sends more than the {self._most} bytes that HUGGINGGPT_MAX_UPLOAD_BYTES allows."
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content = {"type": "UsageError", "message": self._message}
-        await JSONResponse(content, 413, {"Connection": "close"})(scope, receive, send)
+        answer = refusal(TooLargeError.__name__, self._message, 413, {"Connection": "close"})
+        await answer(scope, receive, send)
 
 
 @asynccontextmanager
