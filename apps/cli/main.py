@@ -15,6 +15,7 @@ from apps.cli.expert_worker import expert_worker
 from apps.cli.keys import keys
 from apps.cli.kinds import kinds
 from apps.cli.models import models
+from apps.cli.page import page
 from apps.cli.plan import plan
 from apps.cli.prune import prune
 from apps.cli.resume import resume
@@ -53,6 +54,7 @@ for command in (
     cancel,
     resume,
     plan,
+    page,
     trace,
     up,
     down,

@@ -61,8 +61,9 @@ class Ports:
         "--service-port",
         metavar="PORT",
         type=WholeNumber(0, 65535),
-        default=0,
-        help="Port of the HTTP service that the other commands use, on loopback. Default: any free port.",
+        default=4201,
+        show_default=True,
+        help="Port of the page and the HTTP service, on loopback; 0 takes any free port.",
     ),
 )
 @click.option(

@@ -46,7 +46,7 @@ class UpOptions:
     workers: int = 1
     requests: int = 2
     expert_workers: int = 0
-    service_port: int = 0
+    service_port: int = 4201
 
     @property
     def api_url(self) -> str:

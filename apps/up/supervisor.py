@@ -20,6 +20,8 @@ from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
+from apps.http.paths import ENTER
+from apps.http.sessions import make_link_token
 from apps.up.certificate import make_certificate
 from apps.up.forks import Forks
 from apps.up.login import login
@@ -188,6 +190,7 @@ class Supervisor:
         workers = f"{self._options.workers}, each for up to {self._options.requests} requests at once"
         self._report("flow workers", workers)
         self._report("logs", str(logs_of(self._home)))
+        self._report("page", f"{self._state.service_url}{ENTER}?token={make_link_token(self._home)}")
         self._state = self._state.model_copy(update={"ready": True})
         write(self._home, self._state)
 
