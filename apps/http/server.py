@@ -53,6 +53,7 @@ def _serve(bound: socket.socket, work: Work, check_forks: Callable[[], None]) ->
     import uvicorn
 
     from apps.http.application import application
+    from apps.http.links import is_signed
     from apps.up.guard import LOOPBACK_NAMES, Guard
     from hugginggpt.errors import ConfigurationError
     from hugginggpt.redaction import keep_out_of_logs
@@ -78,7 +79,7 @@ def _serve(bound: socket.socket, work: Work, check_forks: Callable[[], None]) ->
     ui_url = os.environ.get("PREFECT_UI_URL") or os.environ["PREFECT_API_URL"].removesuffix("/api")
     names = (*LOOPBACK_NAMES, *settings.allowed_hosts)
     config = uvicorn.Config(
-        Guard(application(key, ui_url, work), names),
+        Guard(application(key, ui_url, work), names, partial(is_signed, key)),
         log_level="warning",
         timeout_graceful_shutdown=STOP_SECONDS,
     )
