@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
 from hugginggpt.acceptance import Accepted, accept
+from hugginggpt.addresses import AddressError, web_address
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import (
     ConfigurationError,
@@ -44,9 +44,12 @@ def _only_text(given: str) -> str:
 
 
 def _only_address(given: str) -> str:
-    parts = urlsplit(_only_text(given))
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(given) > _MOST_ADDRESS:
-        raise ValueError("it is not an address that begins with https:// or http://")
+    if len(_only_text(given)) > _MOST_ADDRESS:
+        raise ValueError(f"it has more than {_MOST_ADDRESS} characters")
+    try:
+        web_address(given)
+    except AddressError as error:
+        raise ValueError(f"the address {error}") from None
     return given
 
 

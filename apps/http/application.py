@@ -1,16 +1,21 @@
 """The service's application: its doors, behind what finds out who is calling."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from apps.http import api, enter, files
+from apps.http import api, enter, files, webhooks
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
 from apps.http.paths import API, ENTER, HEALTH, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
+from apps.http.webhooks import tell_forever
 from apps.http.work import Work
 from apps.up.guard import Application
 from hugginggpt import __version__
@@ -30,7 +35,15 @@ def application(key: str, ui_url: str, work: Work) -> Application:
         ui_url: where the pages of Prefect's server are.
         work: who does the work.
     """
+
+    @asynccontextmanager
+    async def telling(app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(tell_forever(key))
+        yield
+        task.cancel()
+
     app = FastAPI(
+        lifespan=telling,
         title="HuggingGPT",
         version=__version__,
         docs_url=None,  # its page takes scripts from elsewhere
@@ -42,7 +55,7 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     app.add_exception_handler(HuggingGPTError, _refused)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _unknown)
-    for router in (api.router, files.router, enter.router):
+    for router in (api.router, files.router, webhooks.router, enter.router):
         app.include_router(router)
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance

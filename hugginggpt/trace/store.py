@@ -23,6 +23,7 @@ from hugginggpt.trace.queue import Queue
 from hugginggpt.trace.recording import RunTrace
 from hugginggpt.trace.requests import Requests
 from hugginggpt.trace.tables import RequestRow
+from hugginggpt.trace.webhooks import Webhooks
 
 
 class Trace:
@@ -38,6 +39,7 @@ class Trace:
         keys: the keys of the HTTP service's clients.
         models: the cards of models, and the figures from their runs.
         evaluations: evaluations of controllers.
+        webhooks: the addresses that are told of ended requests.
         pruning: finds and deletes old conversations.
     """
 
@@ -49,6 +51,7 @@ class Trace:
         self.keys = Keys(database)
         self.models = Models(database)
         self.evaluations = Evaluations(database)
+        self.webhooks = Webhooks(database)
         self.pruning = Pruning(database)
         self._runs: WeakValueDictionary[tuple[str, int], RunTrace] = WeakValueDictionary()
         self._lock = threading.Lock()
