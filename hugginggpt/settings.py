@@ -339,6 +339,14 @@ class ServiceSettings(_Section):
     service_answers: int = Field(
         4, ge=0, description="Most requests that the service answers itself at once; others go to the flow workers."
     )
+    service_tls_cert: AbsolutePath | None = Field(
+        None, description="Certificate with which the service is reached beyond loopback, as a PEM file."
+    )
+    service_tls_key: AbsolutePath | None = Field(None, description="The certificate's private key, as a PEM file.")
+    service_proxy: str | None = Field(
+        None,
+        description="Address of the proxy in front of the service, which does its TLS; its X-Forwarded headers count.",
+    )
     max_upload_bytes: int = Field(200 * 2**20, ge=1, description="Most bytes that one call of the service may send.")
 
 

@@ -27,6 +27,7 @@ class Up(BaseModel):
         parts: the process id of each part.
         ready: whether all parts have started.
         service_url: the HTTP service, which answers the commands of the home folder.
+        page_url: the same service as browsers reach it.
         settings_fingerprint: the same for a command whose settings are those of the parts.
         login: the secret that the server requires from its clients; only for the owner of the home folder.
     """
@@ -43,6 +44,7 @@ class Up(BaseModel):
     parts: dict[str, int] = {}
     ready: bool = False
     service_url: str = ""
+    page_url: str = ""
     settings_fingerprint: str = ""
     login: str | None = Field(None, repr=False)
 

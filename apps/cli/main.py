@@ -19,6 +19,7 @@ from apps.cli.page import page
 from apps.cli.plan import plan
 from apps.cli.prune import prune
 from apps.cli.resume import resume
+from apps.cli.serve import serve
 from apps.cli.status import status
 from apps.cli.submit import submit
 from apps.cli.trace import trace
@@ -57,6 +58,7 @@ for command in (
     page,
     trace,
     up,
+    serve,
     down,
     status,
     kinds,

@@ -22,7 +22,7 @@ def page(browser: bool) -> int:
     up = read(home)
     if up is None or not up.is_alive or not up.ready:
         raise click.ClickException("Nothing is up: start the page with `hugginggpt up`.")
-    link = f"{up.service_url}{ENTER}?token={make_link_token(home)}"
+    link = f"{up.page_url}{ENTER}?token={make_link_token(home)}"
     click.echo(link)
     if browser and click.launch(link):
         note("No browser could be started: open the link yourself.")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from apps.http.events import Failed
-from hugginggpt.errors import HuggingGPTError, UnexpectedError
+from hugginggpt.errors import HuggingGPTError, OrchestratorUnavailableError, UnexpectedError
 from hugginggpt.holder import holder_name
 from hugginggpt.origin import Door, Origin
 
@@ -264,7 +264,7 @@ def _check_server() -> None:
     finally:
         connection.close()
     if reason:
-        raise HuggingGPTError(
+        raise OrchestratorUnavailableError(
             f"The Prefect server at {url} cannot be used ({reason}): see its log, or start everything again with "
             "`hugginggpt down` and `hugginggpt up`."
         )
