@@ -12,24 +12,27 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from apps.http import jobs
+from apps.http.addresses import Address
 from apps.http.callers import Caller, caller_of
 from apps.http.events import Planned, Standing, Taken
 from apps.http.files import file_path
 from apps.http.paths import API, HEALTH, READY
-from apps.http.requests import Address, NewRequest, Requests, Watch
+from apps.http.requests import NewRequest, Requests, Watch
 from apps.http.uploads import kept
 from apps.http.work import Work
-from hugginggpt.errors import ForbiddenError, UsageError
+from hugginggpt.errors import ForbiddenError, TraceError, UsageError
 from hugginggpt.origin import Door
 from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import proof
 from hugginggpt.services import get_trace
 from hugginggpt.submission import Cancelled, Text, objection
+from hugginggpt.text import one_line
 from hugginggpt.trace.story import RequestSummary
 
 SILENT_SECONDS = 10.0
 """A stream that had nothing to say for so long says that it is still there, which also shows whether its client is."""
 MOST_LISTED = 200
+MOST_SHOWN = 60
 
 router = APIRouter(prefix=API)
 
@@ -241,6 +244,12 @@ async def status(request: Request) -> dict[str, Any]:
     told = await _work(request).do(jobs.status)
     found: dict[str, Any] = told["status"]
     return found
+
+
+@router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def nothing(path: str) -> None:
+    """Whatever else is asked under this address."""
+    raise TraceError(f"There is nothing at {API}/{one_line(path, MOST_SHOWN)}: {API}/openapi.json tells what there is.")
 
 
 def _requests(request: Request) -> Requests:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from apps.http import api, enter, files, webhooks
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
+from apps.http.page.door import Page
 from apps.http.paths import API, ENTER, HEALTH, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
@@ -35,15 +36,18 @@ def application(key: str, ui_url: str, work: Work) -> Application:
         ui_url: where the pages of Prefect's server are.
         work: who does the work.
     """
+    requests = Requests(work, ui_url)
+    page = Page(requests, work.folder / "page")
 
     @asynccontextmanager
-    async def telling(app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(tell_forever(key))
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        telling = asyncio.create_task(tell_forever(key))
         yield
-        task.cancel()
+        telling.cancel()
+        await page.close()
 
     app = FastAPI(
-        lifespan=telling,
+        lifespan=running,
         title="HuggingGPT",
         version=__version__,
         docs_url=None,  # its page takes scripts from elsewhere
@@ -51,14 +55,15 @@ def application(key: str, ui_url: str, work: Work) -> Application:
         openapi_url=f"{API}/openapi.json",
     )
     app.state.key, app.state.work = key, work
-    app.state.requests = Requests(work, ui_url)
+    app.state.requests, app.state.page = requests, page
     app.add_exception_handler(HuggingGPTError, _refused)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _unknown)
-    for router in (api.router, files.router, webhooks.router, enter.router):
+    for router in (files.router, webhooks.router, api.router, enter.router):
         app.include_router(router)
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance
+    app.mount("/", page)
     return BoundedBodies(entrance, get_settings().max_upload_bytes)
 
 

@@ -19,6 +19,7 @@ _MOST_KEY = 200
 @router.get(ENTER)
 async def enter(request: Request, token: str = "") -> Response:
     """Let the browser in that brings a new link's token; ask any other for a key."""
+    request.app.state.page.prepare()
     if token != "" and await run_in_threadpool(_is_new, token):
         return _let_in(request, "")
     used = "This link was used before: `hugginggpt open` makes another." if token else ""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from starlette.concurrency import run_in_threadpool
 
 from apps.http import jobs
+from apps.http.addresses import Address, addresses, places_named
 from apps.http.callers import Caller
 from apps.http.events import Ended, Failed, Planned, Progress, Taken
 from apps.http.standing import ended, progress
@@ -25,10 +26,9 @@ from hugginggpt.errors import (
 from hugginggpt.origin import Door, Origin
 from hugginggpt.resources import referenced
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_store, get_trace
+from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.submission import Cancelled, Submission, Text, reopen
-from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.story import RequestSummary, RequestTrace
 
 LOOK_SECONDS = 0.1
@@ -37,9 +37,6 @@ LOOK_SECONDS_HERE = 0.25
 """The same while a process of this service answers it, whose end wakes who watches: looking takes time from experts."""
 MOST_LOOKS = 40
 """Looks per second of all watchers together: with more of them, each looks less often."""
-
-Address = Callable[[str, str], str]
-"""The address of a file for a client, by its SHA-256 and its name."""
 
 Event = tuple[Literal["progress", "ended", "failed"], Progress | Ended | Failed] | None
 """What a watcher is told; None if there was nothing to tell for a while."""
@@ -228,7 +225,7 @@ class Requests:
                     return
                 story = None  # the flow reports it
             if story is not None and story.finished_at is not None and (running is None or over):
-                yield "progress", _progress(story, watch)
+                yield "progress", self.progress(story, watch)
                 yield "ended", await run_in_threadpool(self.ended, story, address, watch)
                 return
             failed = running.over.result() if running is not None and over else None
@@ -240,7 +237,7 @@ class Requests:
             if failed is not None:
                 yield "failed", Failed(**{**failed, "begun": failed["begun"] or story is not None})
                 return
-            if story is not None and story.finished_at is None and (found := _progress(story, watch)) != latest:
+            if story is not None and story.finished_at is None and (found := self.progress(story, watch)) != latest:
                 latest, silent = found, 0.0
                 yield "progress", found
             elif silent >= silent_seconds:
@@ -253,20 +250,17 @@ class Requests:
             else:
                 await asyncio.wait([running.over], timeout=pause)
 
+    def progress(self, story: RequestTrace, watch: Watch) -> Progress:
+        """How far a request has come."""
+        return progress(story, lives=watch.lives, since=watch.since, waits=watch.waits)
+
     def ended(self, story: RequestTrace, address: Address | None, watch: Watch) -> Ended:
         """What is shown of a request that has ended."""
         page = f"{self._ui_url}/runs/flow-run/{story.flow_run_id}" if story.flow_run_id else None
-        names = {file.artifact.sha256: (name, file.artifact) for name, file in named_files(story)}
-        if address is None:
-            addresses = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-        else:
-            addresses = {
-                file.artifact.sha256: address(
-                    file.artifact.sha256, names.get(file.artifact.sha256, ("file",))[0] + file.artifact.ending
-                )
-                for file in story.files
-            }
-        return ended(story, addresses, page, watch.since)
+        told = ended(story, addresses(story, address), page, watch.since)
+        if address is not None:
+            told["report"]["response"] = story.response and places_named(story, address)
+        return told
 
     async def _check_own(self, caller: Caller, request_id: str) -> None:
         """Raise unless the caller may see a request.
@@ -328,10 +322,6 @@ def _check_references(caller: Caller, files: Sequence[str]) -> None:
 def file_roots(settings: Settings, door: Door, uploaded: Sequence[str]) -> list[Path] | None:
     """The folders that the paths among a request's files have to be in; None for any folder."""
     return None if door is Door.COMMAND_LINE else [*settings.file_roots, *map(Path, uploaded)]
-
-
-def _progress(story: RequestTrace, watch: Watch) -> Progress:
-    return progress(story, lives=watch.lives, since=watch.since, waits=watch.waits)
 
 
 def _story(request_id: str) -> RequestTrace | None:

@@ -71,6 +71,11 @@ class Work:
         """By the task that watches it."""
         self._stopped: list[Fork] = []
 
+    @property
+    def folder(self) -> Path:
+        """A folder for what is gone when the service ends."""
+        return self._folder
+
     def has_room(self, most: int) -> bool:
         """Whether fewer requests than that are being answered here."""
         return sum(not running.over.done() for running in self._answering.values()) < most
