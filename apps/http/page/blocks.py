@@ -28,7 +28,7 @@ _AT_ONCE = 50
 _STYLE = """
 footer {display: none !important}
 .plan img {max-width: 100%; height: auto; border: 0; background: none}
-audio {width: 100%; max-width: 480px}
+audio {width: 320px; max-width: 100%}
 """
 
 
@@ -71,7 +71,7 @@ class _Blocks:
                         height=480,
                         buttons=["copy"],
                         feedback_options=None,
-                        placeholder="Ask for something, with files if you like: “Read this invoice, and say the total aloud.”",
+                        placeholder="For example: “Read this invoice, and say the total aloud.”",
                     )
                     asked = gr.MultimodalTextbox(
                         label="Request",
@@ -229,7 +229,7 @@ def _caller(request: gr.Request) -> Caller:
 
 def _question(text: str, paths: Sequence[Path]) -> list[Message]:
     files = ", ".join(path.name for path in paths)
-    return [{"role": "user", "content": text + (f"\n\n📎 {files}" if files else "")}]
+    return [{"role": "user", "content": text + (f"\n\nFiles: {files}" if files else "")}]
 
 
 def _says(text: str) -> Message:
