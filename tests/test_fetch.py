@@ -24,8 +24,8 @@ from hugginggpt.addresses import AddressError, shown, web_address
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError, TaskCancelledError
-from hugginggpt.media import load_file
 from hugginggpt.guarded_network import is_public
+from hugginggpt.media import load_file
 from hugginggpt.media.fetch import fetch
 from hugginggpt.settings import Settings
 

@@ -8,10 +8,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from apps.http.errors import refusal, status_of
-from apps.http.links import is_signed
 from apps.http.sessions import COOKIE, whose
 from apps.up.guard import Application, Receive, Scope, Send
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.file_links import is_signed
 from hugginggpt.service_key import is_key
 from hugginggpt.services import get_trace
 from hugginggpt.trace.keys import ApiKey
@@ -87,7 +87,7 @@ class Entrance:
             await refusal("Unauthorized", NO_KEY, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller | None:
-        if is_signed(self._key, scope):
+        if follows_signed_link(self._key, scope):
             return Caller()  # for this file alone
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
         if given:
@@ -107,6 +107,12 @@ class Entrance:
             return Caller()
         key = await run_in_threadpool(get_trace().keys.find, text)
         return None if key is None else Caller(key)
+
+
+def follows_signed_link(key: str, scope: Scope) -> bool:
+    """Whether a call asks for a file by a link that was signed with that key."""
+    reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return reads and is_signed(key, scope["path"], scope.get("query_string", b"").decode("latin-1"))
 
 
 def _cookie(scope: Scope) -> str:

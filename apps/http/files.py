@@ -15,11 +15,12 @@ from typing_extensions import TypedDict
 
 from apps.http import jobs
 from apps.http.callers import caller_of
-from apps.http.paths import API, FILES
+from apps.http.paths import API
 from apps.http.uploads import file_name, kept
 from apps.http.work import Work
 from hugginggpt.artifacts import Artifact
 from hugginggpt.errors import TraceError, UsageError
+from hugginggpt.file_links import FILES
 from hugginggpt.origin import Door, Origin
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings

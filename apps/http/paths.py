@@ -1,7 +1,6 @@
-"""The paths of the service."""
+"""The paths of the service, apart from that of its files, which is in `hugginggpt/file_links.py`."""
 
 API = "/api/v1"
 HEALTH = f"{API}/health"
 READY = f"{API}/ready"
-FILES = f"{API}/files"
 ENTER = "/enter"

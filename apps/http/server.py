@@ -62,7 +62,7 @@ def _serve(bound: list[socket.socket], host: str, work: Work, check_forks: Calla
     import uvicorn
 
     from apps.http.application import application
-    from apps.http.links import is_signed
+    from apps.http.callers import follows_signed_link
     from apps.up.guard import LOOPBACK_NAMES, Guard
     from hugginggpt.errors import ConfigurationError
     from hugginggpt.redaction import keep_out_of_logs
@@ -94,7 +94,9 @@ def _serve(bound: list[socket.socket], host: str, work: Work, check_forks: Calla
 
     ui_url = os.environ.get("PREFECT_UI_URL") or os.environ["PREFECT_API_URL"].removesuffix("/api")
     guarded = Guard(
-        application(key, ui_url, work), (*LOOPBACK_NAMES, host, *settings.allowed_hosts), partial(is_signed, key)
+        application(key, ui_url, work),
+        (*LOOPBACK_NAMES, host, *settings.allowed_hosts),
+        partial(follows_signed_link, key),
     )
     config = partial(uvicorn.Config, guarded, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
     outer = [

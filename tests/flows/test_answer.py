@@ -744,7 +744,7 @@ def test_the_prefect_ui_gets_artifacts_for_plan_choices_media_and_answer(
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
     with get_client(sync_client=True) as client:
         found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
-    assert "```mermaid" in found["plan"]
+    assert "data:image/svg+xml;base64," in found["plan"]
     assert "opencv" in found["model-0"].lower()
     assert "data:image/jpeg;base64," in found["result-0"]
     assert found["answer"].startswith("OK.")
@@ -763,6 +763,7 @@ def test_what_others_wrote_is_text_in_the_prefect_ui(
     renderer = MarkdownIt("gfm-like", {"html": True, "linkify": False})
     pages = {key: renderer.render(text) for key, text in found.items() if key != "progress-0"}
     assert "![x](y) &lt;img src=x&gt; [a](b)" in pages["answer"]
-    assert pages["result-0"].count("<img ") == 1 and '<img src="data:image/jpeg;base64,' in pages["result-0"]
-    for page in (pages[key] for key in pages if key != "result-0"):
+    for key, mime in (("result-0", "image/jpeg"), ("plan", "image/svg+xml")):
+        assert pages[key].count("<img ") == 1 and f'<img src="data:{mime};base64,' in pages[key]
+    for page in (pages[key] for key in pages if key not in ("result-0", "plan")):
         assert not set(re.findall(r"<(\w+)", page)) & {"img", "a", "h1", "script", "b", "i"}

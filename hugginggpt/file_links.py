@@ -1,12 +1,16 @@
-"""Links to files that need no key, because they carry a signature: what a chat application shows in its own pages."""
+"""Links to files that need no key, because they carry a signature: for pages of other programs, such as Prefect's."""
 
 import hashlib
 import hmac
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlencode
 
-from apps.http.paths import FILES
-from apps.up.guard import Scope
+from hugginggpt.service_key import read_key
+from hugginggpt.up_state import read
+
+FILES = "/api/v1/files"
+"""The path of the service's files."""
 
 LINK_SECONDS = 7 * 24 * 3600
 """How long a link can be followed."""
@@ -25,12 +29,23 @@ def signed_path(key: str, sha256: str, name: str) -> str:
     return f"{FILES}/{sha256}/{quote(name)}?{query}"
 
 
-def is_signed(key: str, scope: Scope) -> bool:
-    """Whether a call follows a link to a file that was signed with that key, and can still be followed."""
-    path: str = scope.get("path", "")
-    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not path.startswith(f"{FILES}/"):
+def signed_link(home: Path, sha256: str, name: str) -> str | None:
+    """The address of a file on the service that is up for a home folder; None if there is none.
+
+    Args:
+        home: the home folder.
+        sha256: the file's hash.
+        name: the name under which it is saved.
+    """
+    key, up = read_key(home), read(home)
+    return None if key is None or up is None or not up.page_url else up.page_url + signed_path(key, sha256, name)
+
+
+def is_signed(key: str, path: str, query_string: str) -> bool:
+    """Whether an address leads to a file, was signed with that key, and can still be followed."""
+    if not path.startswith(f"{FILES}/"):
         return False
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    query = parse_qs(query_string)
     (until, *_), (signature, *_) = query.get("until", [""]), query.get("signature", [""])
     if not until.isdecimal() or len(until) > 12 or int(until) < time.time():
         return False
