@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from apps.http import api, enter, files
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
+from apps.http.openai.router import router as openai
 from apps.http.paths import API, ENTER, HEALTH, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
@@ -42,7 +43,7 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     app.add_exception_handler(HuggingGPTError, _refused)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _unknown)
-    for router in (api.router, files.router, enter.router):
+    for router in (api.router, files.router, enter.router, openai):
         app.include_router(router)
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance

@@ -41,7 +41,7 @@ MOST_LOOKS = 40
 Address = Callable[[str, str], str]
 """The address of a file for a client, by its SHA-256 and its name."""
 
-Event = tuple[Literal["progress", "ended", "failed"], Progress | Ended | Failed] | None
+Event = tuple[Literal["progress"], Progress] | tuple[Literal["ended"], Ended] | tuple[Literal["failed"], Failed] | None
 """What a watcher is told; None if there was nothing to tell for a while."""
 
 
