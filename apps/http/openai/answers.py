@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.http.events import Ended
@@ -19,18 +20,25 @@ class Answer:
     """An answer.
 
     Attributes:
-        text: Markdown with links to the files; JSON, if the request has a schema.
+        said: Markdown with links to the files that it names; JSON, if the request has a schema.
+        media: links to pictures, recordings and videos that it does not name.
         prompt_tokens: what the controller has read for it.
         completion_tokens: what the controller has written for it.
     """
 
-    text: str
+    said: str
+    media: tuple[str, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    @property
+    def text(self) -> str:
+        """The whole answer."""
+        return "\n\n".join((self.said, *self.media))
+
 
 def answer_of(ended: Ended) -> Answer:
-    """The answer to a request that has ended, with links in the place of paths, and media that it does not name last.
+    """The answer to a request that has ended.
 
     Args:
         ended: the request; its report has the addresses of the files for the client.
@@ -44,19 +52,23 @@ def answer_of(ended: Ended) -> Answer:
         address = addresses.get(artifact.sha256)
         if address is None:
             continue
-        place = re.escape(get_store().address(artifact))
+        place = get_store().address(artifact)
         if ended["form"]:
-            text = re.sub(place, json.dumps(address)[1:-1], text)
+            text = text.replace(json.dumps(place, ensure_ascii=False)[1:-1], address)
             continue
         link = _link(file["name"] + artifact.ending, address, artifact)
-        # A controller may have written a link, or put the path into quotes.
-        named = re.sub(rf"(?<=\]\(){place}(?=\))", address.replace("\\", r"\\"), text)
-        named = re.sub(rf"`?{place}`?", link.replace("\\", r"\\"), named)
+        path = f"(?:{re.escape(place)}|{re.escape(address)})"
+        named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(address, link), text)
         if named == text and artifact.preview is None:
             unnamed.append(link)
         text = named
     calls = report["controller"]
-    return Answer("\n\n".join([text, *unnamed]), calls["prompt_tokens"], calls["completion_tokens"])
+    return Answer(text, tuple(unnamed), calls["prompt_tokens"], calls["completion_tokens"])
+
+
+def _put(address: str, link: str) -> Callable[[re.Match[str]], str]:
+    """What takes the place of a file's path: its address where there is a link already, else a link."""
+    return lambda match: link if match["written"] is None else address
 
 
 def _link(name: str, address: str, artifact: Artifact) -> str:

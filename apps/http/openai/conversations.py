@@ -42,7 +42,7 @@ async def continued(requests: Requests, caller: Caller, address: Address, messag
             continue
         story = await requests.get(caller, summary.request_id)
         ended = await run_in_threadpool(requests.ended, story, address, Watch())
-        ours = _bare(answer_of(ended).text)
+        ours = _bare(answer_of(ended).said)
         if answered == ours or answered.startswith(f"{ours} "):
             return summary.conversation_id
     return None
