@@ -17,7 +17,7 @@ from apps.http.openai.asked import asked_by, quoted
 from apps.http.openai.errors import ParameterError
 from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
-from apps.http.openai.retrieval import unwrapped
+from apps.http.openai.wrapping import unwrapped
 from hugginggpt.request import MOST_QUOTED, MOST_QUOTED_CHARS
 from hugginggpt.services import get_trace
 from tests.apps.test_api import OWNER, put_in_line, url  # noqa: F401
@@ -239,17 +239,21 @@ def test_a_question_of_the_user_is_one(text: str) -> None:
     assert housekeeping([Message("user", text)]) is None
 
 
-def test_a_question_around_which_an_application_put_what_it_found_is_itself_again() -> None:
+def test_words_around_which_an_application_put_something_are_themselves_again() -> None:
     newer = '### Task:\nRespond.\n\n<context>\n<source id="1" name="a.pdf">Ann bakes.</source>\n</context>\nWho is Ann?'
     older = "### Task:\nRespond.\n<context>\nAnn bakes.\n</context>\n\n<user_query>\nWho is Ann?\n</user_query>\n"
-    for text in (newer, older):
-        found = unwrapped(Message("user", text))
-        assert (found.text, [(file.name, file.data) for file in found.files]) == (
-            "Who is Ann?",
-            [("context.txt", b"Ann bakes.")],
-        )
+    attached = """<attached_files>
+<file type="file" id="1" url="1" content_type="image/png" name="a.png"/>
+</attached_files>
+
+"""
+    for text in (newer, older, newer.replace("Who is", f"{attached}Who is")):
+        (found,) = unwrapped([Message("user", text)])
+        assert found.text == "Who is Ann?"
+        assert [(file.name, file.data) for file in found.files] == [("context.txt", b"Ann bakes.")]
+    assert unwrapped([Message("user", f"{attached}Who is Ann?")]) == [Message("user", "Who is Ann?")]
     for text in ("Who is Ann?", "### Task:\nRead it.", "### Task:\n<context>\nx\n</context>\n"):
-        assert unwrapped(Message("user", text)) == Message("user", text)
+        assert unwrapped([Message("user", text)]) == [Message("user", text)]
 
 
 # What is read from messages
@@ -294,7 +298,7 @@ def test_whatever_is_said_is_read_or_refused_in_a_sentence(given: list[Any]) -> 
     try:
         messages = read_messages(given, "messages")
         housekeeping(messages)
-        asked = asked_by({}, messages, None, ("response_format", None))
+        asked = asked_by({}, unwrapped(messages), None, ("response_format", None))
     except ParameterError as error:
         assert error.message.endswith(".") and "\n" not in error.message
         return

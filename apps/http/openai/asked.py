@@ -11,7 +11,6 @@ from apps.http.openai.answers import without_links
 from apps.http.openai.attachments import Attachment
 from apps.http.openai.errors import ParameterError
 from apps.http.openai.messages import Message
-from apps.http.openai.retrieval import unwrapped
 from apps.http.requests import NewRequest
 from hugginggpt.request import MOST_QUOTED, MOST_QUOTED_CHARS, QuotedExchange, RequestOptions
 from hugginggpt.submission import new_id, objection
@@ -79,7 +78,7 @@ def asked_by(
         ParameterError: a parameter cannot be used.
     """
     last = max(number for number, message in enumerate(messages) if message.role == "user")
-    message = unwrapped(messages[last])
+    message = messages[last]
     before = messages[:last] if conversation is None else ()
     files = [file for earlier in (*before, message) for file in earlier.files]
     uploads = [upload for file in files if (upload := file.upload) is not None]
@@ -106,7 +105,7 @@ def quoted(messages: Sequence[Message]) -> tuple[QuotedExchange, ...]:
     exchanges: list[QuotedExchange] = []
     for message in messages:
         if message.role == "user":
-            exchanges.append(QuotedExchange(request=unwrapped(message).text[:_MOST_QUOTED_TEXT], answer=""))
+            exchanges.append(QuotedExchange(request=message.text[:_MOST_QUOTED_TEXT], answer=""))
         elif message.role == "assistant" and exchanges:
             answer = "\n\n".join(filter(None, (exchanges[-1]["answer"], without_links(message.text))))
             exchanges[-1]["answer"] = answer[:_MOST_QUOTED_TEXT]

@@ -7,7 +7,6 @@ from starlette.concurrency import run_in_threadpool
 from apps.http.callers import Caller
 from apps.http.openai.answers import answer_of, without_links
 from apps.http.openai.messages import Message
-from apps.http.openai.retrieval import unwrapped
 from apps.http.requests import Address, Requests, Watch
 
 MOST_LOOKED_AT = 100
@@ -30,7 +29,7 @@ async def continued(requests: Requests, caller: Caller, address: Address, messag
     before = messages[:last]
     if not before or before[-1].role != "assistant":
         return None
-    asked = next((unwrapped(message).text for message in reversed(before) if message.role == "user"), None)
+    asked = next((message.text for message in reversed(before) if message.role == "user"), None)
     if asked is None:
         return None
     answered = _bare(before[-1].text)

@@ -22,6 +22,7 @@ from apps.http.openai.errors import ParameterError, error_answer
 from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
 from apps.http.openai.responses import Response
+from apps.http.openai.wrapping import unwrapped
 from apps.http.requests import Address, Requests, Watch
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.results import RequestStatus
@@ -80,6 +81,7 @@ async def chat_completions(request: Request) -> HTTPResponse:
         completion = ChatCompletion(new_id(), with_usage)
         answer = Answer(reply)
         return Stream(completion.stream(_only(answer))) if streamed else JSONResponse(completion.whole(answer))
+    messages = unwrapped(messages)
     conversation = await continued(_requests(request), caller_of(request), _address(request), messages)
     asked = asked_by(body, messages, conversation, ("response_format", body.get("response_format")))
     answering = _begin(request, asked)
@@ -101,6 +103,7 @@ async def create_response(request: Request) -> HTTPResponse:
     if (reply := housekeeping(messages)) is not None:
         response, answer = Response(new_id()), Answer(reply)
         return Stream(response.stream(_only(answer))) if streamed else JSONResponse(response.whole(answer))
+    messages = unwrapped(messages)
     previous = body.get("previous_response_id")
     if previous is None:
         conversation = await continued(_requests(request), caller_of(request), _address(request), messages)
