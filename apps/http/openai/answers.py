@@ -10,8 +10,8 @@ from apps.http.paths import FILES
 from hugginggpt.artifacts import Artifact
 from hugginggpt.services import get_store
 
-_LINK = re.compile(rf"!?\[((?:[^\]\\]|\\.)*)\]\([^)\s]*{re.escape(FILES)}/[^)\s]*\)")
-_THOUGHTS = re.compile(r"<details type=\"reasoning\".*?</details>|<think>.*?</think>", re.DOTALL)
+_LINK = re.compile(rf"!?\[((?:[^\[\]\\]|\\.){{0,500}})\]\([^()\s]{{0,300}}{re.escape(FILES)}/[^()\s]{{0,900}}\)")
+_THOUGHTS = (('<details type="reasoning"', "</details>"), ("<think>", "</think>"))
 _MARKS = re.compile(r"[\[\]\\`*_<>]")
 
 
@@ -78,4 +78,15 @@ def _link(name: str, address: str, artifact: Artifact) -> str:
 
 def without_links(text: str) -> str:
     """An answer that a client quotes, with the names of our files in the place of links, and without its thoughts."""
-    return _LINK.sub(r"\1", _THOUGHTS.sub("", text)).strip()
+    for opening, closing in _THOUGHTS:
+        text = _without(text, opening, closing)
+    return _LINK.sub(r"\1", text).strip()
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """The text without what is from an opening to the next closing."""
+    kept, at = [], 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(closing)
+    return "".join((*kept, text[at:]))

@@ -16,7 +16,6 @@ from apps.http.openai.errors import ParameterError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.resources import referenced
 
-_DATA_URI = re.compile(r"data:(?P<mime>[^;,]*)(?P<more>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _FORMAT = re.compile(r"[A-Za-z0-9]{1,8}")
 
@@ -94,10 +93,11 @@ class Attachments:
     ) -> Attachment:
         if not isinstance(given, str) or not given:
             raise ParameterError(f"'{param}' has to be a text.", param)
-        if (uri := _DATA_URI.fullmatch(given)) is not None:
-            is_base64 = uri["more"].lower().endswith(";base64")
-            data = _decoded(uri["data"], param) if is_base64 else unquote_to_bytes(uri["data"])
-            return self._named_file(what, EXTENSIONS.get(uri["mime"].lower(), ""), data, param, filename)
+        if given[:5].lower() == "data:":
+            head, _, content = given.partition(",")
+            mime, *more = head[5:].lower().split(";")
+            data = _decoded(content, param) if more[-1:] == ["base64"] else unquote_to_bytes(content)
+            return self._named_file(what, EXTENSIONS.get(mime, ""), data, param, filename)
         if is_data:
             return self._named_file(what, "", _decoded(given, param), param, filename)
         if _ADDRESS.match(given) or referenced(given) is not None:

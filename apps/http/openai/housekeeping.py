@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 
 from apps.http.openai.messages import Message
+from apps.http.openai.wrapping import tagged
 from hugginggpt.text import one_line
 
 _MOST_WORDS = 6
 _MOST_CHARS = 50
 _UNTITLED = "New chat"
 
-_HISTORY = re.compile(r"<chat_history>(?P<chat>.*)</chat_history>", re.DOTALL)
 _OPEN_WEBUI = ("### Task:", "Generate a concise, 3-5 word title", "Create a concise, 3-5 word title")
 _KEYS: dict[str, object] = {"tags": [], "follow_ups": [], "queries": [], "text": ""}
 """What Open WebUI asks for as JSON, by its key, and what it gets."""
@@ -25,7 +25,7 @@ _LIBRECHAT = (
 )
 _LOBECHAT = ("You are a professional conversation summarizer. Generate a concise title", "你是一名擅长会话的助理")
 _FIRST = re.compile(
-    r"^\s*(?:user|human): ?(?P<said>.*?)(?=^\s*(?:user|human|assistant|ai):|\Z)",
+    r"^[ \t]{0,9}(?:user|human): ?(?P<said>.*?)(?=^[ \t]{0,9}(?:user|human|assistant|ai):|\Z)",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )
 
@@ -38,8 +38,8 @@ def housekeeping(messages: Sequence[Message]) -> str | None:
     text = last.text.lstrip()
     if text.startswith(_EMOJI):
         return "🙂"
-    if text.startswith(_OPEN_WEBUI) and (chat := _HISTORY.search(text)) is not None:
-        return _for_open_webui(text.replace(chat[0], ""), chat["chat"])
+    if text.startswith(_OPEN_WEBUI) and (prompt := tagged(text, "chat_history")) is not None:
+        return _for_open_webui(prompt.before + prompt.after, prompt.inside)
     if text.startswith(_LIBRECHAT[0]):
         return _title(text.partition("Conversation:")[2] or _said_before(messages))
     if text.startswith(_LIBRECHAT[1]):

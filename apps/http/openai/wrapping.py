@@ -7,14 +7,13 @@ file, which is read like any other.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from apps.http.openai.attachments import Attachment
 from apps.http.openai.messages import Message
 
 _BEGINS = "### Task:"
-_CONTEXT = re.compile(r"<context>\n?(?P<found>.*)</context>(?P<after>.*)", re.DOTALL)
-_QUESTION = re.compile(r"<user_query>(?P<question>.*?)</user_query>", re.DOTALL)
-_SOURCE = re.compile(r"</?source\b[^>]*>")
+_SOURCE = re.compile(r"</?source\b[^<>]{0,500}>")
 _ATTACHED = re.compile(r"\s*<attached_files>\n(?:<file [^\n]*/>\n)*</attached_files>\s*")
 NAME = "context.txt"
 """The name of the file."""
@@ -35,10 +34,25 @@ def _unwrapped(message: Message) -> Message:
 
 def _question(text: str) -> tuple[str, str]:
     """The question in a prompt with passages that were found for it, and these passages; else the text."""
-    match = _CONTEXT.search(text) if text.startswith(_BEGINS) else None
-    if match is None:
+    prompt = tagged(text, "context") if text.startswith(_BEGINS) else None
+    if prompt is None:
         return text, ""
-    tagged = _QUESTION.search(match["after"])
-    question = (match["after"] if tagged is None else tagged["question"]).strip()
-    found = _SOURCE.sub("\n", match["found"]).strip()
-    return (question, found) if question and found else (text, "")
+    query = tagged(prompt.after, "user_query")
+    question = (prompt.after if query is None else query.inside).strip()
+    passages = _SOURCE.sub("\n", prompt.inside).strip()
+    return (question, passages) if question and passages else (text, "")
+
+
+class Tagged(NamedTuple):
+    """A text in three parts, of which the middle is between the first opening and the last closing tag of a name."""
+
+    before: str
+    inside: str
+    after: str
+
+
+def tagged(text: str, name: str) -> Tagged | None:
+    """A text in three parts; None if it does not have these tags."""
+    before, opening, rest = text.partition(f"<{name}>")
+    inside, closing, after = rest.rpartition(f"</{name}>")
+    return Tagged(before, inside, after) if opening and closing else None
