@@ -99,15 +99,16 @@ def open_request(
         turns = retry_while_database_is_down(
             "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
         )
+    kept = RequestOptions.kept(opened.options)
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
         life=opened.life,
         status=opened.status,
         text=opened.text,
-        options=RequestOptions.kept(opened.options),
+        options=kept,
         resources=nameable(opened.resources, turns, is_first_life=opened.life == 1),
-        history=tuple(turn.exchange for turn in turns),
+        history=(*kept.quoted, *(turn.exchange for turn in turns)),
     )
     with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
         tag_run(run.conversation_id)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from apps.http import api, enter, files, webhooks
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
+from apps.http.openai.router import router as openai
 from apps.http.page.door import Page
 from apps.http.paths import API, ENTER, HEALTH, READY
 from apps.http.requests import Requests
@@ -59,7 +60,7 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     app.add_exception_handler(HuggingGPTError, _refused)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _unknown)
-    for router in (files.router, webhooks.router, api.router, enter.router):
+    for router in (files.router, webhooks.router, api.router, enter.router, openai):
         app.include_router(router)
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance

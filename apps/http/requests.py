@@ -38,7 +38,7 @@ LOOK_SECONDS_HERE = 0.25
 MOST_LOOKS = 40
 """Looks per second of all watchers together: with more of them, each looks less often."""
 
-Event = tuple[Literal["progress", "ended", "failed"], Progress | Ended | Failed] | None
+Event = tuple[Literal["progress"], Progress] | tuple[Literal["ended"], Ended] | tuple[Literal["failed"], Failed] | None
 """What a watcher is told; None if there was nothing to tell for a while."""
 
 

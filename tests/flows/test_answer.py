@@ -556,6 +556,21 @@ def test_a_conversation_knows_its_earlier_turns_and_their_results(
     assert second.conversation_id == first.conversation_id
 
 
+def test_what_was_said_elsewhere_comes_before_the_turns_of_the_conversation(
+    answer: Answer, controller: OpenAIServer
+) -> None:
+    controller.script = {"plan": {"tasks": []}, "answer": "Noted."}
+    said = {"request": "My cat is called Tom.", "answer": "What a name."}
+    first = answer("She likes fish.", history=[said])
+    assert first.options["history"] == [said]
+    answer("And what else?", conversation_id=first.conversation_id, history=[said])
+    planning = [call.text for call in controller.calls if call.stage == "plan"]
+    places = [planning[-1].index(text) for text in (*said.values(), "She likes fish.", "Noted.", "And what else?")]
+    assert places == sorted(places) and len(planning) == 2
+    answer("She likes fish.", history=[said | {"request": "My cat is called Tim."}])
+    assert controller.stages().count("plan") == 3  # what was said before makes it another plan
+
+
 def test_a_later_turn_says_the_same_louder_and_slower_and_never_transcribes_it(
     answer: Answer, controller: OpenAIServer
 ) -> None:
