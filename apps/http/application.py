@@ -1,14 +1,19 @@
 """The service's application: its doors, behind what finds out who is calling."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from apps.http import api, enter, files
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
-from apps.http.paths import API, ENTER, HEALTH, READY
+from apps.http.mcp.door import McpDoor
+from apps.http.paths import API, ENTER, HEALTH, MCP, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
 from apps.http.work import Work
@@ -30,20 +35,31 @@ def application(key: str, ui_url: str, work: Work) -> Application:
         ui_url: where the pages of Prefect's server are.
         work: who does the work.
     """
+    requests = Requests(work, ui_url)
+    mcp = McpDoor(requests, key)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with mcp.running():
+            yield
+
     app = FastAPI(
         title="HuggingGPT",
         version=__version__,
         docs_url=None,  # its page takes scripts from elsewhere
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
+        lifespan=lifespan,
     )
     app.state.key, app.state.work = key, work
-    app.state.requests = Requests(work, ui_url)
+    app.state.requests = requests
     app.add_exception_handler(HuggingGPTError, _refused)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _unknown)
     for router in (api.router, files.router, enter.router):
         app.include_router(router)
+    for path in (MCP, f"{MCP}/"):
+        app.router.routes.append(Route(path, mcp))
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance
     return BoundedBodies(entrance, get_settings().max_upload_bytes)
