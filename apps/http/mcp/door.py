@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from apps.http.callers import Caller, caller_of
@@ -76,9 +77,13 @@ class McpDoor:
 
     def _make(self) -> Any:
         prepare()
+        from apps.http.mcp.cancelling import Cancelling, NamedHosts
         from apps.http.mcp.tools import make_server
 
-        return make_server(self._backend).http_app(path=MCP, stateless_http=True, host_origin_protection=False)
+        server = make_server(self._backend, Cancelling())
+        return server.http_app(
+            path=MCP, middleware=[Middleware(NamedHosts)], stateless_http=True, host_origin_protection=False
+        )
 
 
 class _Here:

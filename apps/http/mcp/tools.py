@@ -74,10 +74,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def make_server(backend: Backend) -> FastMCP[None]:
-    """An MCP server whose tools work with a backend."""
+def make_server(backend: Backend, *middleware: Middleware) -> FastMCP[None]:
+    """An MCP server whose tools work with a backend.
+
+    Args:
+        backend: the backend.
+        middleware: what else sees its messages.
+    """
     server: FastMCP[None] = FastMCP(
-        "hugginggpt", INSTRUCTIONS, version=__version__, middleware=[_Objections()], mask_error_details=True
+        "hugginggpt",
+        INSTRUCTIONS,
+        version=__version__,
+        middleware=[_Objections(), *middleware],
+        mask_error_details=True,
     )
     tools = _Tools(backend)
     begins = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
