@@ -50,7 +50,8 @@ def over_http(address: str, key: str, **options: Any) -> AnyClient:
 
 def over_stdio(installation: Installation, **options: Any) -> AnyClient:
     words = [*COMMAND[1:], "mcp"]
-    environment = installation.environment | {"PYTHONPATH": os.getcwd()}
+    # What hosts set; the settings are those of the `up`.
+    environment = {"HUGGINGGPT_HOME": str(installation.home), "PYTHONPATH": os.getcwd()}
     return Client(StdioTransport(COMMAND[0], words, env=environment, cwd=str(installation.folder)), **options)
 
 
