@@ -14,6 +14,7 @@ from apps.cli.exits import Commands, verbose_option
 from apps.cli.expert_worker import expert_worker
 from apps.cli.keys import keys
 from apps.cli.kinds import kinds
+from apps.cli.mcp import mcp
 from apps.cli.models import models
 from apps.cli.page import page
 from apps.cli.plan import plan
@@ -55,6 +56,7 @@ for command in (
     cancel,
     resume,
     plan,
+    mcp,
     page,
     trace,
     up,

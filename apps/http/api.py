@@ -22,7 +22,6 @@ from apps.http.uploads import kept
 from apps.http.work import Work
 from hugginggpt.errors import ForbiddenError, TraceError, UsageError
 from hugginggpt.origin import Door
-from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import proof
 from hugginggpt.services import get_trace
 from hugginggpt.submission import Cancelled, Text, objection
@@ -43,7 +42,8 @@ class CommandLineRequest(NewRequest):
     """A request, and how it came in.
 
     Attributes:
-        door: `command line` is for the owner alone: its files may be anywhere on this machine.
+        door: the owner's programs may say which of them it was: for `command line`, its files may be anywhere on
+            this machine; for `mcp`, it comes from `hugginggpt mcp`.
     """
 
     door: Door = Door.HTTP
@@ -100,21 +100,7 @@ async def latest(request: Request, limit: int = 20, conversation: str | None = N
 @router.get("/requests/{name}", tags=["requests"])
 async def look(request: Request, name: str) -> Standing:
     """How the request stands whose id is, or begins with, a text; with its report, once it has ended."""
-    requests = _requests(request)
-    story = await requests.get(caller_of(request), name)
-    answered = story.finished_at is not None and story.status is not RequestStatus.CANCELLED
-    report = None
-    if story.finished_at is not None:
-        report = (await run_in_threadpool(requests.ended, story, _address(request), Watch()))["report"]
-    return Standing(
-        request_id=story.request_id,
-        conversation_id=story.conversation_id,
-        request=story.text,
-        status=story.status,
-        answered=answered,
-        created_at=story.created_at,
-        report=report,
-    )
+    return await _requests(request).standing(caller_of(request), name, _address(request))
 
 
 @router.post("/requests/{name}/resume", tags=["requests"])
@@ -224,9 +210,7 @@ async def plan(request: Request) -> Planned:
 @router.get("/kinds", tags=["models"])
 async def kinds(request: Request) -> list[dict[str, Any]]:
     """The kinds of task: their inputs, their outputs, and what runs them here."""
-    told = await _work(request).do(jobs.kinds)
-    found: list[dict[str, Any]] = told["kinds"]
-    return found
+    return await _requests(request).kinds()
 
 
 @router.get("/models", tags=["models"])
@@ -272,9 +256,9 @@ def _bounded(limit: int) -> int:
 
 
 def _check_door(caller: Caller, door: Door) -> None:
-    if door not in (Door.HTTP, Door.COMMAND_LINE):
+    if door not in (Door.HTTP, Door.COMMAND_LINE, Door.MCP):
         raise UsageError("'door' cannot be used: it is said by the way in.")
-    if door is Door.COMMAND_LINE and not caller.is_owner:
+    if door is not Door.HTTP and not caller.is_owner:
         raise ForbiddenError("Only the owner's key may do this.")
 
 

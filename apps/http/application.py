@@ -8,13 +8,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from apps.http import api, enter, files, webhooks
 from apps.http.callers import Entrance
 from apps.http.errors import refusal, status_of
+from apps.http.mcp.door import McpDoor
 from apps.http.openai.router import router as openai
 from apps.http.page.door import Page
-from apps.http.paths import API, ENTER, HEALTH, READY
+from apps.http.paths import API, ENTER, HEALTH, MCP, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
 from apps.http.webhooks import tell_forever
@@ -38,12 +40,13 @@ def application(key: str, ui_url: str, work: Work) -> Application:
         work: who does the work.
     """
     requests = Requests(work, ui_url)
-    page = Page(requests, work.folder / "page")
+    page, mcp = Page(requests, work.folder / "page"), McpDoor(requests, key)
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         telling = asyncio.create_task(tell_forever(key))
-        yield
+        async with mcp.running():
+            yield
         telling.cancel()
         await page.close()
 
@@ -62,6 +65,8 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     app.add_exception_handler(HTTPException, _unknown)
     for router in (files.router, webhooks.router, api.router, enter.router, openai):
         app.include_router(router)
+    for path in (MCP, f"{MCP}/"):
+        app.router.routes.append(Route(path, mcp))
     entrance = Entrance(app, key, OPEN_TO_ALL, ENTER)
     app.state.entrance = entrance
     app.mount("/", page)

@@ -29,8 +29,11 @@ class ServiceLostError(Exception):
     """The service is gone, or is not the one that this command spoke to."""
 
 
-def find_service() -> "Service | None":
-    """The service of the home folder, if it does the same as this process would do itself; else None.
+def find_service(*, as_here: bool = True) -> "Service | None":
+    """The service of the home folder; None if there is none.
+
+    Args:
+        as_here: only if it does the same as this process would do itself.
 
     Raises:
         ConfigurationError: the home folder cannot be kept private.
@@ -43,7 +46,9 @@ def find_service() -> "Service | None":
     supervisor = Holder.parse(str(state.get("supervisor")))
     if key is None or supervisor is None or supervisor.host != this_host():
         return None
-    if not _is_ours(state) or state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
+    if as_here and not _is_ours(state):
+        return None
+    if as_here and state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
         return None
     try:
         service = Service(str(state["service_url"]), key)
@@ -98,12 +103,17 @@ class Service:
     """A service, and the key to it.
 
     Every call raises the HuggingGPTError that the service answers with, and ServiceLostError if there is no answer.
+
+    Attributes:
+        url: where it is.
+        key: the owner's key.
     """
 
     def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.key = key
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._key = key
         self._connection: http.client.HTTPConnection | None = None
 
     def proves_itself(self, seconds: float | None = FIND_SECONDS) -> bool:
@@ -114,7 +124,7 @@ class Service:
         except ServiceLostError:
             return False
         given = answer.get("proof") if isinstance(answer, dict) else None
-        return isinstance(given, str) and is_key(proof(self._key, challenge), given)
+        return isinstance(given, str) and is_key(proof(self.key, challenge), given)
 
     def get(self, path: str) -> Any:
         """The answer to a GET."""
@@ -188,7 +198,7 @@ class Service:
         self._connection.sock.settimeout(seconds)
         headers = {"Content-Type": "application/json"}
         if with_key:
-            headers["Authorization"] = f"Bearer {self._key}"
+            headers["Authorization"] = f"Bearer {self.key}"
         body = None if content is None else json.dumps(content).encode()
         self._connection.request(method, API + path, body, headers)
         return self._connection.getresponse()

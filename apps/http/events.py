@@ -114,6 +114,7 @@ class Standing(TypedDict):
         request: its text.
         status: as in the trace.
         answered: whether it has ended without being cancelled.
+        progress: how far it has come.
         report: the object that `ask --json` prints; None until the request has ended.
     """
 
@@ -123,6 +124,7 @@ class Standing(TypedDict):
     status: RequestStatus
     answered: bool
     created_at: datetime
+    progress: Progress
     report: dict[str, Any] | None
 
 

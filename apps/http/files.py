@@ -33,6 +33,9 @@ _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "a
 _SAVED = ("application/pdf", "application/zip")
 _UNKNOWN = "application/octet-stream"
 
+MEDIA_TYPE = "HuggingGPT-Media-Type"
+"""The header with the media type that the trace has of a file, for programs; `Content-Type` is for browsers."""
+
 
 class StoredUpload(TypedDict):
     """A file that was sent.
@@ -79,7 +82,11 @@ async def file(request: Request, sha256: str, name: str = "") -> FileResponse:
         found = await run_in_threadpool(get_trace().requests.stored_file, sha256, key=caller_of(request).only)
     if found is None:
         raise TraceError("There is no such file.")
-    headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=31536000"}
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cache-Control": "private, max-age=31536000",
+        MEDIA_TYPE: found.mime,
+    }
     place = await run_in_threadpool(_on_disk, found)
     shown = found.mime.startswith(_SHOWN)
     is_text = found.mime.startswith("text/") or found.mime == "application/json"

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from apps.http import jobs
 from apps.http.addresses import Address, addresses, places_named
 from apps.http.callers import Caller
-from apps.http.events import Ended, Failed, Planned, Progress, Taken
-from apps.http.standing import ended, progress
+from apps.http.events import Ended, Failed, Planned, Progress, Standing, Taken
+from apps.http.standing import ended, headline, progress
 from apps.http.work import ENDED_UNEXPECTEDLY, Running, Work
 from hugginggpt import submission
 from hugginggpt.errors import (
@@ -85,6 +85,11 @@ class Requests:
         self._ui_url = ui_url
         self._watchers = 0
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the service is about to end."""
+        return self._work.is_stopping
+
     async def create(self, caller: Caller, asked: NewRequest, door: Door, uploads: Sequence[Path] = ()) -> Taken:
         """Answer a request, or put it in line. Creating an id twice is the same as creating it once.
 
@@ -127,6 +132,33 @@ class Requests:
     async def get(self, caller: Caller, name: str) -> RequestTrace:
         """The request whose id is, or begins with, a text."""
         return await run_in_threadpool(get_trace().requests.get, name, key=caller.only)
+
+    async def standing(self, caller: Caller, name: str, address: Address) -> Standing:
+        """How the request stands whose id is, or begins with, a text.
+
+        Args:
+            caller: who asks.
+            name: the text.
+            address: the addresses of its files for the caller.
+        """
+        story = await self.get(caller, name)
+        over = story.finished_at is not None
+        return Standing(
+            request_id=story.request_id,
+            conversation_id=story.conversation_id,
+            request=story.text,
+            status=story.status,
+            answered=over and story.status is not RequestStatus.CANCELLED,
+            created_at=story.created_at,
+            progress=progress(story, lives=0, since=None, waits="waiting", starting=headline(story)),
+            report=(await run_in_threadpool(self.ended, story, address, Watch()))["report"] if over else None,
+        )
+
+    async def kinds(self) -> list[dict[str, Any]]:
+        """The kinds of task: their inputs, their outputs, and what runs them here."""
+        told = await self._work.do(jobs.kinds)
+        found: list[dict[str, Any]] = told["kinds"]
+        return found
 
     async def latest(self, caller: Caller, limit: int, conversation: str | None = None) -> list[RequestSummary]:
         """The latest requests, newest first."""

@@ -57,6 +57,9 @@ class Running:
 class Work:
     """The jobs of a service.
 
+    Attributes:
+        is_stopping: whether the service is about to end, so that clients which go away may not have chosen to.
+
     Args:
         folder: where each job gets a working folder.
         forks: starts their processes.
@@ -70,6 +73,7 @@ class Work:
         self._running: dict[asyncio.Task[None], Running] = {}
         """By the task that watches it."""
         self._stopped: list[Fork] = []
+        self.is_stopping = False
 
     @property
     def folder(self) -> Path:
@@ -102,7 +106,7 @@ class Work:
         """Do a job, and return what it told.
 
         Args:
-            job: the job.
+            job: the job, which is stopped if whoever waits for it is cancelled.
             arguments: its arguments.
             unless: returns when nobody wants the job any more, which is then stopped.
 
@@ -117,7 +121,11 @@ class Work:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             other.cancel()
             running.signal(signal.SIGINT)
-        failed = await running.over
+        try:
+            failed = await asyncio.shield(running.over)
+        except asyncio.CancelledError:
+            running.signal(signal.SIGINT)
+            raise
         if failed is not None:
             raise rebuilt(failed["type"], failed["message"])
         return running.messages
@@ -138,6 +146,7 @@ class Work:
 
     def stop(self) -> None:
         """Ask all jobs to stop, so that their clients do not wait for them when the service is to stop."""
+        self.is_stopping = True
         self._stopped = [running.process for running in self._running.values()]
         for running in self._running.values():
             running.signal(signal.SIGTERM)
