@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError, TraceError, UsageError
+from hugginggpt.origin import Door, Origin
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from hugginggpt.request import RequestOptions
     from hugginggpt.trace.story import RequestTrace
 
+COMMAND_LINE = Origin(Door.COMMAND_LINE)
+
 _ENVELOPE = 1024
 """Bytes of a flow run's parameters besides the user's."""
 
 
-def accept_new(request_id: str, text: str, files: Sequence[str], options: "RequestOptions") -> None:
+def accept_new(
+    request_id: str, text: str, files: Sequence[str], options: "RequestOptions", origin: Origin = COMMAND_LINE
+) -> None:
     """Check a request and store its files, unless it is in the trace already.
 
     Raises:
@@ -28,7 +33,8 @@ def accept_new(request_id: str, text: str, files: Sequence[str], options: "Reque
     from hugginggpt.acceptance import accept, keep_accepted
 
     if not get_trace().requests.knows(request_id):
-        keep_accepted(request_id, accept(text, files, options, settings=get_settings(), store=get_store()))
+        accepted = accept(text, files, options, settings=get_settings(), store=get_store())
+        keep_accepted(request_id, accepted, origin)
 
 
 def check_length(text: str, files: Sequence[str], options: "RequestOptions") -> None:

@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.costs import check_prices
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError
+from hugginggpt.origin import Origin
 from hugginggpt.request import RequestOptions, check_size
 from hugginggpt.resource import Resource
 from hugginggpt.resources import load_resources
@@ -23,10 +24,12 @@ class Accepted:
     Attributes:
         resources: its files, in the store.
         seconds: how long it took to load them, which counts towards the request's deadline.
+        origin: where it came from, if its way in has told.
     """
 
     resources: list[Resource]
     seconds: float = 0.0
+    origin: Origin | None = None
 
 
 _accepted: dict[str, Accepted] = {}
@@ -70,9 +73,9 @@ def accept(
     return Accepted(resources, time.monotonic() - began)
 
 
-def keep_accepted(request_id: str, accepted: Accepted) -> None:
-    """Remember an accepted request until this process starts it."""
-    _accepted[request_id] = accepted
+def keep_accepted(request_id: str, accepted: Accepted, origin: Origin) -> None:
+    """Remember an accepted request, and where it came from, until this process starts it."""
+    _accepted[request_id] = replace(accepted, origin=origin)
 
 
 def take_accepted(request_id: str | None) -> Accepted | None:

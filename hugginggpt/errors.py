@@ -40,6 +40,18 @@ class UsageError(HuggingGPTError):
     """The request, a file or an option cannot be accepted as given."""
 
 
+class ForbiddenError(UsageError):
+    """A key may not do this."""
+
+
+class TooLargeError(UsageError):
+    """A call of the service sends more than it may."""
+
+
+class TooManyRequestsError(PassingError):
+    """There are as many open requests as may be: trying again works once some have ended."""
+
+
 class MediaError(UsageError):
     """A file or value is missing, unreadable, too large, or not what it claims to be."""
 

@@ -22,7 +22,7 @@ STATE_FILE = "up.json"
 OWNER_ONLY = 0o700
 _OTHERS = 0o077
 _NAMES = frozenset(("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results"))
-_BEGINNINGS = ("answer-queued.", "trace.db", "up.")
+_BEGINNINGS = ("answer-queued.", "api.", "trace.db", "up.")
 """What HuggingGPT creates in its home: files and folders of these names, and files whose names begin like this."""
 
 _HAS_LISTS = hasattr(os, "setxattr")  # on Linux

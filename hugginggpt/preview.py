@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.plan import Plan
@@ -24,12 +25,13 @@ class Preview:
     obstacles: tuple[str, ...] = ()
 
 
-def preview(text: str, files: Sequence[str]) -> Preview:
+def preview(text: str, files: Sequence[str], roots: Sequence[Path] | None = None) -> Preview:
     """Have the controller plan a request.
 
     Args:
         text: the request.
         files: its files, as absolute paths, URLs, data URIs or references.
+        roots: folders that paths have to be in; None allows any path.
 
     Raises:
         UsageError: the request or one of its files cannot be accepted.
@@ -44,7 +46,7 @@ def preview(text: str, files: Sequence[str]) -> Preview:
     from hugginggpt.settings import get_settings
 
     check_size(text, files, get_settings())
-    resources = tuple(load_resources(files, get_settings(), get_store()))
+    resources = tuple(load_resources(files, get_settings(), get_store(), roots=roots))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
     kinds, controller = catalog.offered_kinds(), get_controller()

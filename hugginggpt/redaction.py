@@ -65,7 +65,7 @@ _USER = re.compile(
 )
 _QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s?#\"'<>]{0,2000}+)[?#][^\s\"'<>]+", re.IGNORECASE)
 _KEY = re.compile(
-    r"\b(?:(?:sk|hf|gsk)[-_][\w*.-]{6,}|(?:pk|key)[-_](?=[\w.-]{0,100}[\d*])[\w*.-]{6,}|gh[opsur]_\w{10,}|github_pat_\w{10,}|xox[a-z]-[\w-]{8,}"
+    r"\b(?:(?:sk|hf|hgpt|gsk)[-_][\w*.-]{6,}|(?:pk|key)[-_](?=[\w.-]{0,100}[\d*])[\w*.-]{6,}|gh[opsur]_\w{10,}|github_pat_\w{10,}|xox[a-z]-[\w-]{8,}"
     r"|A(?:KI|SI)A[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{6,1000}+\.[\w-]{4,}(?:\.[\w-]*)?)",
     re.IGNORECASE,
 )

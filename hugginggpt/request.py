@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, with_config
+from typing_extensions import TypedDict
 
 from hugginggpt.answer_schema import schema_problem
 from hugginggpt.capabilities import ValueType, close_kind, find_kind
@@ -14,10 +15,15 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.extract import ID_KEYS
 from hugginggpt.plan.ids import as_id
 from hugginggpt.settings import Settings
-from hugginggpt.text import is_storable, one_line, storable_json
+from hugginggpt.text import is_storable, one_line, storable, storable_json
 
 MOST_NESTED = 20
 """Levels of lists and objects in a given plan; a real plan has fewer."""
+
+MOST_QUOTED = 50
+"""Earlier exchanges that a request may quote."""
+MOST_QUOTED_CHARS = 100_000
+"""Their characters, in all."""
 
 _MOST_NAME = 200
 _MOST_SHOWN = 60
@@ -26,11 +32,24 @@ _MOST_INTEGER = 2**53
 """The largest integer that every JSON reader reads exactly."""
 
 
+@with_config(ConfigDict(extra="forbid"))
+class QuotedExchange(TypedDict):
+    """An earlier exchange that a client quotes, because it was not answered here.
+
+    Attributes:
+        request: what the user asked.
+        answer: what was answered; empty if nothing was.
+    """
+
+    request: str
+    answer: str
+
+
 class RequestOptions(BaseModel):
     """How a request is to be answered.
 
-    A plan and a schema may be given as JSON text, too. Where options are written as JSON, as for Prefect, both are
-    text: Prefect takes some objects in JSON for references to its blocks and variables.
+    A plan, a schema and a history may be given as JSON text, too. Where options are written as JSON, as for Prefect,
+    they are text: Prefect takes some objects in JSON for references to its blocks and variables.
 
     Attributes:
         plan: a plan in the paper's format, to run as it is instead of asking the controller for one.
@@ -39,6 +58,8 @@ class RequestOptions(BaseModel):
         max_cost: how many US dollars the controller, and the remote experts that report their costs, may cost.
         models: ids of models to use instead of choosing, by kind or by the id of a task.
         answer_schema: a JSON schema of the answer, which is then an object that keeps to it, as text.
+        history: earlier exchanges that were not answered here, oldest first. They come before the turns of the
+            request's conversation.
     """
 
     # Otherwise, a misspelt option would be ignored.
@@ -56,6 +77,10 @@ class RequestOptions(BaseModel):
 
     answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
 
+    history: tuple[QuotedExchange, ...] = Field(
+        (), description="Earlier exchanges that were not answered here, each with `request` and `answer`."
+    )
+
     @field_validator("plan", mode="before", json_schema_input_type=list[dict[str, Any]] | str | None)
     @classmethod
     def _plan_of(cls, given: Any) -> Any:
@@ -66,7 +91,12 @@ class RequestOptions(BaseModel):
     def _schema_of(cls, given: Any) -> Any:
         return _unwritten(given, "schema")
 
-    @field_serializer("plan", "answer_schema", when_used="json-unless-none")
+    @field_validator("history", mode="before", json_schema_input_type=list[QuotedExchange] | str)
+    @classmethod
+    def _history_of(cls, given: Any) -> Any:
+        return _unwritten(given, "history")
+
+    @field_serializer("plan", "answer_schema", "history", when_used="json-unless-none")
     def _written(self, value: object) -> str:
         return json.dumps(value)
 
@@ -104,6 +134,19 @@ class RequestOptions(BaseModel):
             raise ValueError(f"the schema cannot be used: {problem}")
         return kept
 
+    @field_validator("history")
+    @classmethod
+    def _can_be_quoted(cls, history: tuple[QuotedExchange, ...]) -> tuple[QuotedExchange, ...]:
+        if len(history) > MOST_QUOTED:
+            raise ValueError(f"the history has more than {MOST_QUOTED} exchanges: leave out the oldest")
+        if sum(len(quoted["request"]) + len(quoted["answer"]) for quoted in history) > MOST_QUOTED_CHARS:
+            raise ValueError(
+                f"the history has more than {MOST_QUOTED_CHARS} characters: leave out the oldest exchanges"
+            )
+        return tuple(
+            QuotedExchange(request=storable(quoted["request"]), answer=storable(quoted["answer"])) for quoted in history
+        )
+
     @field_validator("models")
     @classmethod
     def _are_for_something(cls, models: dict[str, str]) -> dict[str, str]:
@@ -137,6 +180,11 @@ class RequestOptions(BaseModel):
     def kept(cls, options: Mapping[str, Any]) -> Self:
         """The options of a request in the trace, without options that only other versions know."""
         return cls(**{name: value for name, value in options.items() if name in cls.model_fields})
+
+    @property
+    def quoted(self) -> "tuple[Exchange, ...]":
+        """The earlier exchanges of the history, as turns of the conversation."""
+        return tuple(Exchange(text=quoted["request"], response=quoted["answer"]) for quoted in self.history)
 
     @property
     def plan_text(self) -> str | None:

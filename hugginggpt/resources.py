@@ -86,6 +86,12 @@ def artifact_reference(resource: Resource) -> str:
     return f"{_IN_STORE}{resource.artifact.sha256}{resource.artifact.ending}/{quote(resource.name)}"
 
 
+def referenced(source: str) -> str | None:
+    """The SHA-256 of the stored file that a reference names; None if the source is not a reference."""
+    match = _REFERENCE.fullmatch(source)
+    return None if match is None else match["sha256"]
+
+
 def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline: Deadline) -> LoadedFile:
     match = _REFERENCE.fullmatch(source)
     if match is None or not is_storable(source):

@@ -1,6 +1,7 @@
-"""The key of a home folder's HTTP service: whoever has it may do everything that the owner may do with the service.
+"""The owner's key to the HTTP service: whoever has it may do everything that the owner may do with the service.
 
-`hugginggpt up` makes a new one each time. Nothing heavy is imported here, because quick commands need it.
+It is a file of the home folder, made by the first `hugginggpt up`. The keys of other clients are in `trace/keys.py`.
+Nothing heavy is imported here, because quick commands need it.
 """
 
 import hashlib
@@ -12,12 +13,19 @@ from pathlib import Path
 
 def key_file(home: Path) -> Path:
     """The file that holds the key, and that only its owner can read."""
-    return home / "up.key"
+    return home / "api.key"
+
+
+def new_key() -> str:
+    """A new key, for the owner or another client; `redact` knows it by its beginning."""
+    return f"hgpt_{secrets.token_urlsafe(32)}"
 
 
 def make_key(home: Path) -> str:
-    """Write a new key into a home folder, and return it."""
-    key = secrets.token_urlsafe(32)
+    """The key of a home folder, which is made unless it is there."""
+    if (known := read_key(home)) is not None:
+        return known
+    key = new_key()
     file = key_file(home)
     file.unlink(missing_ok=True)  # an existing file would keep its permissions
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
@@ -26,9 +34,9 @@ def make_key(home: Path) -> str:
 
 
 def read_key(home: Path) -> str | None:
-    """The key of a home folder; None if nothing is up for it."""
+    """The key of a home folder; None if nothing was ever up for it."""
     try:
-        return key_file(home).read_text("ascii") or None
+        return key_file(home).read_text("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 

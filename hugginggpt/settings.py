@@ -332,6 +332,24 @@ class LimitSettings(_Section):
     )
 
 
+class ServiceSettings(_Section):
+    """The HTTP service of `up` and `serve`."""
+
+    service_requests: int = Field(200, ge=1, description="Most requests that may be open when another one comes in.")
+    service_answers: int = Field(
+        4, ge=0, description="Most requests that the service answers itself at once; others go to the flow workers."
+    )
+    service_tls_cert: AbsolutePath | None = Field(
+        None, description="Certificate with which the service is reached beyond loopback, as a PEM file."
+    )
+    service_tls_key: AbsolutePath | None = Field(None, description="The certificate's private key, as a PEM file.")
+    service_proxy: str | None = Field(
+        None,
+        description="Address of the proxy in front of the service, which does its TLS; its X-Forwarded headers count.",
+    )
+    max_upload_bytes: int = Field(200 * 2**20, ge=1, description="Most bytes that one call of the service may send.")
+
+
 class RunSettings(_Section):
     """How requests run, and the cluster of expert workers."""
 
@@ -359,7 +377,14 @@ class RunSettings(_Section):
 
 
 class Settings(
-    StorageSettings, AccessSettings, ControllerSettings, ModelSettings, ExpertSettings, LimitSettings, RunSettings
+    StorageSettings,
+    AccessSettings,
+    ControllerSettings,
+    ModelSettings,
+    ExpertSettings,
+    LimitSettings,
+    ServiceSettings,
+    RunSettings,
 ):
     """The settings of one process, read from the environment. Each base class is a section of the docs."""
 

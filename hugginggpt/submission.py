@@ -7,12 +7,14 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
-from hugginggpt.acceptance import accept
+from hugginggpt.acceptance import Accepted, accept
+from hugginggpt.addresses import AddressError, web_address
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import (
     ConfigurationError,
@@ -20,6 +22,7 @@ from hugginggpt.errors import (
     RequestInProgressError,
     UsageError,
 )
+from hugginggpt.origin import Origin
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from hugginggpt.settings import Settings
@@ -31,11 +34,22 @@ if TYPE_CHECKING:
 
 
 _MOST_SHOWN = 60
+_MOST_ADDRESS = 2000
 
 
 def _only_text(given: str) -> str:
     if not is_storable(given):
         raise ValueError("it contains a character that is not text: NUL or half of a surrogate pair")
+    return given
+
+
+def _only_address(given: str) -> str:
+    if len(_only_text(given)) > _MOST_ADDRESS:
+        raise ValueError(f"it has more than {_MOST_ADDRESS} characters")
+    try:
+        web_address(given)
+    except AddressError as error:
+        raise ValueError(f"the address {error}") from None
     return given
 
 
@@ -51,6 +65,7 @@ class Submission(RequestOptions):
         files: paths, URLs, data URIs or references that belong to it.
         id: the request's id; submitting an id twice answers it once.
         conversation: id of the conversation that it continues.
+        webhook: address that is told, by `hugginggpt up`, when it has ended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +74,7 @@ class Submission(RequestOptions):
     files: tuple[Text, ...] = ()
     id: Text | None = None
     conversation: Text | None = None
+    webhook: Annotated[str, AfterValidator(_only_address)] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -133,7 +149,14 @@ It raises a ConfigurationError or an OrchestratorUnavailableError if Prefect can
 
 
 def submit(
-    submission: Submission, settings: Settings, store: ArtifactStore, trace: "Trace", start: Start | None = None
+    submission: Submission,
+    settings: Settings,
+    store: ArtifactStore,
+    trace: "Trace",
+    start: Start | None = None,
+    *,
+    origin: Origin = Origin(),  # noqa: B008 - it never changes
+    roots: Sequence[Path] | None = None,
 ) -> Submitted:
     """Store the files of a request, put it in line, and have it started.
 
@@ -143,6 +166,8 @@ def submit(
         store: where its files go.
         trace: where it is put in line.
         start: starts a request that has not ended yet; None leaves that to the next scheduled run.
+        origin: where it comes from.
+        roots: folders that paths among its files have to be in; None allows any path.
 
     Raises:
         UsageError: the request, its id or a file cannot be accepted.
@@ -150,22 +175,34 @@ def submit(
         DeadlineExceededError: the files did not arrive within the request's deadline.
         TraceError: the conversation is unknown.
     """
-    accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
-    request_id = submission.id or uuid.uuid4().hex
-    asked = AskedRequest(
-        text=submission.request,
-        resources=tuple(accepted.resources),
-        conversation_id=submission.conversation,
-        options=submission.options,
-        request_id=request_id,
-    )
-    new = trace.queue.put(asked)
+    files = submission.files
+    accepted = accept(submission.request, files, submission, settings=settings, store=store, roots=roots)
+    request_id = submission.id or new_id()
+    new = trace.queue.put(asked_request(submission, request_id, accepted, origin))
     if start is None or trace.requests.get(request_id).finished_at is not None:
         return Submitted(request_id, new)
     try:
         return Submitted(request_id, new, flow_run_id=start(request_id, submission.request))
     except (ConfigurationError, OrchestratorUnavailableError) as error:
         return Submitted(request_id, new, obstacle=error.message)
+
+
+def new_id() -> str:
+    """An id for a request."""
+    return uuid.uuid4().hex
+
+
+def asked_request(submission: Submission, request_id: str, accepted: Accepted, origin: Origin) -> AskedRequest:
+    """A submitted request as the trace takes it, with its files, which are in the store."""
+    return AskedRequest(
+        text=submission.request,
+        resources=tuple(accepted.resources),
+        conversation_id=submission.conversation,
+        options=submission.options,
+        request_id=request_id,
+        origin=origin,
+        webhook=submission.webhook,
+    )
 
 
 def reopen(trace: "Trace", name: str) -> tuple[RequestTrace, bool]:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hugginggpt.cluster.address import Certificates, Cluster
 from hugginggpt.holder import Holder, is_dead, this_host
 from hugginggpt.home import STATE_FILE
-from hugginggpt.service_key import key_file
 
 UNFINISHED = "up.new"
 """The name of the state file while it is being written."""
@@ -28,6 +27,7 @@ class Up(BaseModel):
         parts: the process id of each part.
         ready: whether all parts have started.
         service_url: the HTTP service, which answers the commands of the home folder.
+        page_url: the same service as browsers reach it.
         settings_fingerprint: the same for a command whose settings are those of the parts.
         login: the secret that the server requires from its clients; only for the owner of the home folder.
     """
@@ -44,6 +44,7 @@ class Up(BaseModel):
     parts: dict[str, int] = {}
     ready: bool = False
     service_url: str = ""
+    page_url: str = ""
     settings_fingerprint: str = ""
     login: str | None = Field(None, repr=False)
 
@@ -88,8 +89,8 @@ def write(home: Path, up: Up) -> None:
 
 
 def remove(home: Path) -> None:
-    """Delete the state, the certificate and the service's key: nothing is up."""
-    for file in (_file(home), certificate_file(home), key_file(home)):
+    """Delete the state and the certificate: nothing is up."""
+    for file in (_file(home), certificate_file(home)):
         file.unlink(missing_ok=True)
 
 

@@ -15,6 +15,7 @@ from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
+from hugginggpt.origin import Door, Origin
 from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import RequestOptions
@@ -76,6 +77,7 @@ def open_request(
         conversation_id=conversation_id,
         options=options.model_dump(),
         request_id=request_id or (flow_run_id if deployed else None),
+        origin=accepted.origin or Origin(Door.PREFECT if deployed else Door.PYTHON),
     )
     if deployed:
         _ask(lambda: trace.queue.put(asked, holder=holder, seconds=OPENING_SECONDS))
@@ -97,15 +99,16 @@ def open_request(
         turns = retry_while_database_is_down(
             "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
         )
+    kept = RequestOptions.kept(opened.options)
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
         life=opened.life,
         status=opened.status,
         text=opened.text,
-        options=RequestOptions.kept(opened.options),
+        options=kept,
         resources=nameable(opened.resources, turns, is_first_life=opened.life == 1),
-        history=tuple(turn.exchange for turn in turns),
+        history=(*kept.quoted, *(turn.exchange for turn in turns)),
     )
     with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
         tag_run(run.conversation_id)

@@ -355,7 +355,7 @@ class Up:
         Raises:
             AssertionError: it does not come up.
         """
-        ports = ("--port", str(free_port()), "--dask-port", str(free_port()))
+        ports = ("--port", str(free_port()), "--dask-port", str(free_port()), "--service-port", "0")
         self._process = self.home.start(self._mark, "up", *ports, "--expert-workers", "1")
         end = time.monotonic() + PATIENCE
         while (up := read(self.home.path)) is None or not up.ready:

@@ -24,8 +24,9 @@ from hugginggpt.addresses import AddressError, shown, web_address
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError, TaskCancelledError
+from hugginggpt.guarded_network import is_public
 from hugginggpt.media import load_file
-from hugginggpt.media.fetch import fetch, is_public
+from hugginggpt.media.fetch import fetch
 from hugginggpt.settings import Settings
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -147,7 +148,7 @@ def test_redirect_to_a_private_address_is_refused(site: Site) -> None:
 
 def test_only_a_host_that_may_be_private_may_redirect_to_another(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The site stands for one on the internet, `localhost` for a host inside."""
-    monkeypatch.setattr("hugginggpt.media.fetch.is_public", lambda address: False)
+    monkeypatch.setattr("hugginggpt.guarded_network.is_public", lambda address: False)
     inside = f"http://localhost:{site.port}/inside.txt"
     site.pages["/inside.txt"] = answer(b"internal")
     site.pages["/door"] = redirect(inside)
@@ -158,7 +159,7 @@ def test_only_a_host_that_may_be_private_may_redirect_to_another(site: Site, mon
     looked_up = socket.getaddrinfo
 
     def only_numbers_are_public(host: str, *rest: Any, **more: Any) -> Any:
-        monkeypatch.setattr("hugginggpt.media.fetch.is_public", lambda address: host == "127.0.0.1")
+        monkeypatch.setattr("hugginggpt.guarded_network.is_public", lambda address: host == "127.0.0.1")
         return looked_up(host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", only_numbers_are_public)

@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from apps.http.openai.answers import without_links
+from apps.http.openai.housekeeping import housekeeping
+from apps.http.openai.messages import Message, read_messages
+from apps.http.openai.wrapping import unwrapped
 from hugginggpt.artifacts import PREVIEW_CHARS
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.answer_types import answer_type
@@ -287,6 +291,31 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
         REQUESTS | {"words": "|from price "},
     ),
     ("load_file", lambda t: load_file(f"data:text/plain,{t}", Settings()), TEXTS),
+    (
+        "openai",
+        lambda t: (housekeeping([Message("user", t)]), unwrapped([Message("user", t)]), without_links(t)),
+        {
+            "context": "### Task:|<context>",
+            "closed": "### Task:<context>a</context>|<user_query>",
+            "source": "### Task:<context>x</context>|<source ",
+            "sources": "### Task:<context>|<source >",
+            "attached": "<attached_files>\n|<file a/>\n",
+            "history": "### Task:|<chat_history>",
+            "chat": "### Task:<chat_history>\n</chat_history>|\nuser",
+            "title": "Provide a concise, 5-word-or-less title for the conversation Conversation:\nuser: |\n ai",
+            "blank": "Provide a concise, 5-word-or-less title for the conversation Conversation:|\n",
+            "thoughts": '|<details type="reasoning"',
+            "thinking": "|<think>a</think>",
+            "names": "|[",
+            "links": "|[a](",
+            "addresses": "|[a](b/api/v1/files/",
+        },
+    ),
+    (
+        "openai attachments",
+        lambda t: read_messages([{"role": "user", "content": [{"type": "input_image", "image_url": t}]}], "input"),
+        {"mime": "data:|a", "more": "data:a|;a", "base64": "data:a;base64,|A", "blank": "data:a;base64,| "},
+    ),
     ("retry_after", lambda t: retry_after({"retry-after": t}), {"digits": "|1", "date": "|Mon, "}),
     ("graph_of_nodes", lambda t: graph_of_nodes([{"task": t, "arguments": t}]), TEXTS | {"list": "[1,", "sum": "[1+"}),
 ]

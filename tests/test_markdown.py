@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hugginggpt.text import one_line, visible
-from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_text, fence
 
 NASTY = [
     "![x](http://evil.example/pixel.png)",
@@ -110,12 +110,6 @@ def test_code_in_a_sentence_is_ended_by_nothing_in_it(written: str) -> None:
     match = re.fullmatch(r"<p>At <code>(.*)</code> \(image/png\)</p>\n", page)
     assert match is not None or not line
     assert match is None or html.unescape(match[1]).strip() == line
-
-
-@given(PIECES)
-def test_a_label_cannot_end_its_node(written: str) -> None:
-    label = as_label(written)
-    assert not set(label) & set('"`[](){}<>;#|&\n\\')
 
 
 def test_ordinary_text_reads_as_it_was_written() -> None:

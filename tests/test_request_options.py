@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from hugginggpt.plan import PlannedTask
-from hugginggpt.request import RequestOptions
+from hugginggpt.request import MOST_QUOTED, MOST_QUOTED_CHARS, Exchange, RequestOptions
 
 READ = PlannedTask(task="image-to-text", id=0, args={"image": "a.png"})
 
@@ -68,6 +68,11 @@ def test_a_schema_that_cannot_be_kept_to_is_refused(schema: dict[str, object], s
         ({"answer_schema": '{"a":' * 5000}, "the schema is nested deeper than 20 times"),
         ({"answer_schema": {"type": "object", "properties": {"a": {"$ref": "#/b"}}}}, "leads nowhere"),
         ({"plan": "no plan"}, "the plan is not JSON"),
+        ({"history": "["}, "the history is not JSON"),
+        ({"history": [{"request": "Hi", "answer": "Hello", "by": "me"}]}, "not permitted"),
+        ({"history": [{"request": "Hi"}]}, "required"),
+        ({"history": [{"request": "Hi", "answer": "Hello"}] * (MOST_QUOTED + 1)}, "more than 50 exchanges"),
+        ({"history": [{"request": "Hi", "answer": "o" * MOST_QUOTED_CHARS}]}, "more than 100000 characters"),
     ],
 )
 def test_text_that_is_no_plan_and_no_schema_is_refused(given: dict[str, Any], said: str) -> None:
@@ -87,3 +92,11 @@ def test_a_plan_and_a_schema_are_text_where_prefect_would_look_into_them() -> No
     kept = options.model_dump()
     assert (kept["plan"], kept["answer_schema"]) == (plan, schema)
     assert RequestOptions().model_dump(mode="json")["plan"] is None
+
+
+def test_a_history_is_kept_as_text_and_read_back() -> None:
+    options = RequestOptions(history=[{"request": "Who is Ann?", "answer": "A\ud800\x00 baker."}])  # type: ignore[arg-type]
+    assert options.quoted == (Exchange(text="Who is Ann?", response="A\ufffd\ufffd baker."),)
+    sent = options.model_dump(mode="json")
+    assert isinstance(sent["history"], str)
+    assert RequestOptions.kept(sent) == RequestOptions.kept(json.loads(json.dumps(options.model_dump()))) == options

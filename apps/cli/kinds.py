@@ -26,7 +26,9 @@ def kinds(as_json: bool) -> None:
 
     rows = supported_kinds()
     if as_json:
-        click.echo(terminal_json(json.dumps([_as_json(row) for row in rows], indent=2, ensure_ascii=False)))
+        from hugginggpt.catalog.listing import kind_data
+
+        click.echo(terminal_json(json.dumps([kind_data(row) for row in rows], indent=2, ensure_ascii=False)))
         return
     from rich.console import Console
 
@@ -48,18 +50,3 @@ def _as_text(row: "KindSupport") -> "Text":
     return Text.assemble(
         (capability.kind, "bold"), f"  {inputs} → {', '.join(capability.outputs)}", (f"\n  {runs}", "dim")
     )
-
-
-def _as_json(row: "KindSupport") -> dict[str, object]:
-    capability = row.capability
-    return {
-        "kind": capability.kind,
-        "aliases": list(capability.aliases),
-        "inputs": [
-            {"name": i.name, "type": i.type.value, "required": i.required, "many": i.many} for i in capability.inputs
-        ],
-        "outputs": [output.value for output in capability.outputs],
-        "runtimes": [runtime.value for runtime in row.runtimes],
-        "default_model": row.default.id if row.default else None,
-        "bytes": row.default.bytes if row.default else None,
-    }

@@ -12,11 +12,15 @@ from apps.cli.down import down
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
 from apps.cli.expert_worker import expert_worker
+from apps.cli.keys import keys
 from apps.cli.kinds import kinds
+from apps.cli.mcp import mcp
 from apps.cli.models import models
+from apps.cli.page import page
 from apps.cli.plan import plan
 from apps.cli.prune import prune
 from apps.cli.resume import resume
+from apps.cli.serve import serve
 from apps.cli.status import status
 from apps.cli.submit import submit
 from apps.cli.trace import trace
@@ -52,11 +56,15 @@ for command in (
     cancel,
     resume,
     plan,
+    mcp,
+    page,
     trace,
     up,
+    serve,
     down,
     status,
     kinds,
+    keys,
     models,
     doctor,
     evaluate,

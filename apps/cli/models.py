@@ -12,7 +12,6 @@ from hugginggpt.text import counted, terminal_json, visible
 if TYPE_CHECKING:
     from hugginggpt.models.card import Candidate, ModelCard
     from hugginggpt.models.disk import DownloadedModel
-    from hugginggpt.models.figures import Figures
 
 
 @click.group(invoke_without_command=True, short_help="List, download and delete models.")
@@ -42,7 +41,9 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
     # A lookup of one kind is worth the wait; a lookup of every kind is not.
     found = {name: get_catalog().candidates(name, live=kind is not None, ask_hub=True) for name in wanted}
     if as_json:
-        listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
+        from hugginggpt.catalog.listing import candidate_data
+
+        listed = [candidate_data(candidate) for candidates in found.values() for candidate in candidates]
         click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     from rich.console import Console
@@ -55,37 +56,6 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
     runnable = sum(any(c.obstacle is None for c in candidates) for candidates in found.values())
     if kind is None:
         console.print(f"{runnable} of {len(found)} kinds of task can run here.")
-
-
-def _as_json(candidate: "Candidate") -> dict[str, object]:
-    card, figures = candidate.card, candidate.figures
-    return {
-        "kind": card.kind,
-        "id": card.id,
-        "revision": card.revision,
-        "endpoint": candidate.endpoint.value,
-        "runs_here": candidate.obstacle is None,
-        "obstacle": candidate.obstacle,
-        "installed": candidate.installed,
-        "downloads": card.downloads,
-        "bytes": card.bytes,
-        "licence": card.licence,
-        "gated": card.gated,
-        "description": card.description,
-        "measured": None if figures is None else _measured(figures),
-    }
-
-
-def _measured(figures: "Figures") -> dict[str, object]:
-    return {
-        "runs": figures.runs,
-        "completed": figures.completed,
-        "success_rate": round(figures.completed / figures.runs, 3),
-        "reliability": round(figures.reliability, 3),
-        "failing": figures.failing,
-        "seconds_per_input": figures.seconds,
-        "last_error": figures.last_error,
-    }
 
 
 @models.command("fetch", short_help="Download models before they are needed.")

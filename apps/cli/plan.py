@@ -61,7 +61,7 @@ def _planned(text: str, files: list[str]) -> "Planned":
 
     if (found := service(files)) is not None:
         with suppress(ServiceLostError):
-            told: Planned = found.post("/plans", {"request": text, "files": files})
+            told: Planned = found.post("/plans", {"request": text, "files": files, "door": "command line"})
             return told
     from apps.http.standing import planned
     from hugginggpt.preview import preview

@@ -109,7 +109,9 @@ def _submit_to(service: "Service", asked: dict[str, Any], later: bool) -> dict[s
     from apps.http.client import ServiceLostError
 
     try:
-        taken: dict[str, Any] = service.post("/requests", {**asked, "start": "later" if later else "deployed"})
+        taken: dict[str, Any] = service.post(
+            "/requests", {**asked, "start": "later" if later else "deployed", "door": "command line"}
+        )
     except ServiceLostError:
         return None
     _note_obstacle(taken)
@@ -216,11 +218,14 @@ def _note_other_controller() -> None:
 
 
 def _submit(submission: "Submission", later: bool) -> dict[str, Any]:
+    from hugginggpt.origin import Door, Origin
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
     from hugginggpt.submission import submit
 
-    submitted = asdict(submit(submission, get_settings(), get_store(), get_trace(), start=None if later else _start))
+    start = None if later else _start
+    origin = Origin(Door.COMMAND_LINE)
+    submitted = asdict(submit(submission, get_settings(), get_store(), get_trace(), origin=origin, start=start))
     _note_obstacle(submitted)
     return submitted
 

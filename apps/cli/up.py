@@ -34,6 +34,7 @@ class Ports:
     port: int
     dask_port: int
     service_port: int
+    service_host: str
 
 
 @click.command(epilog=EPILOG, short_help="Start the server, databases, deployments and workers.")
@@ -61,8 +62,16 @@ class Ports:
         "--service-port",
         metavar="PORT",
         type=WholeNumber(0, 65535),
-        default=0,
-        help="Port of the HTTP service that the other commands use, on loopback. Default: any free port.",
+        default=4201,
+        show_default=True,
+        help="Port of the page and the HTTP service; 0 takes any free port.",
+    ),
+    click.option(
+        "--service-host",
+        metavar="HOST",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address of the page and the HTTP service.",
     ),
 )
 @click.option(
@@ -101,6 +110,10 @@ def up(
     If HUGGINGGPT_DATABASE_URL is on PostgreSQL, Prefect's database is created there too, under the name of
     the trace's database followed by _prefect. Otherwise both are SQLite files in HUGGINGGPT_HOME.
 
+    The page and the HTTP service are on loopback, too. With --service-host, they are open to other machines, for whom
+    `hugginggpt keys` makes keys: this needs TLS (HUGGINGGPT_SERVICE_TLS_CERT and HUGGINGGPT_SERVICE_TLS_KEY) or a proxy
+    that does it (HUGGINGGPT_SERVICE_PROXY).
+
     Prefect's server answers only to its own names and pages; HUGGINGGPT_ALLOWED_HOSTS adds names. Beyond
     loopback, --host needs a login, such as PREFECT_SERVER_API_AUTH_STRING=admin:a-long-secret. Anyone who has it can
     start requests and read all of them. Other clients of the server need the same value in PREFECT_API_AUTH_STRING;
@@ -129,15 +142,17 @@ def up(
         requests=requests or min(8, max(2, settings.cpu_threads)),
         expert_workers=expert_workers,
         service_port=ports.service_port,
+        service_host=ports.service_host,
     )
     make_logs(settings.home_dir)
     if detach and (code := _detach(settings.home_dir)) is not None:
         return code
-    Supervisor(options, settings, _report).run()
+    Supervisor(options, settings, report).run()
     return COMPLETED
 
 
-def _report(label: str, text: str) -> None:
+def report(label: str, text: str) -> None:
+    """Print a line about a part."""
     # A closed terminal must not keep the parts from being stopped.
     with suppress(OSError):
         click.echo(f"{label + ':':<16} {printable(text)}")

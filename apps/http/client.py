@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from apps.http.paths import API
 from hugginggpt.errors import rebuilt
 from hugginggpt.holder import Holder, is_dead, this_host
 from hugginggpt.home import STATE_FILE, open_home
 from hugginggpt.service_key import is_key, proof, read_key
 from hugginggpt.settings_fingerprint import settings_fingerprint
-
-API = "/api/v1"
 
 FIND_SECONDS = 2.0
 """How long the service may take to prove that it is there, before a command does its work itself."""
@@ -30,8 +29,11 @@ class ServiceLostError(Exception):
     """The service is gone, or is not the one that this command spoke to."""
 
 
-def find_service() -> "Service | None":
-    """The service of the home folder, if it does the same as this process would do itself; else None.
+def find_service(*, as_here: bool = True) -> "Service | None":
+    """The service of the home folder; None if there is none.
+
+    Args:
+        as_here: only if it does the same as this process would do itself.
 
     Raises:
         ConfigurationError: the home folder cannot be kept private.
@@ -44,7 +46,9 @@ def find_service() -> "Service | None":
     supervisor = Holder.parse(str(state.get("supervisor")))
     if key is None or supervisor is None or supervisor.host != this_host():
         return None
-    if not _is_ours(state) or state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
+    if as_here and not _is_ours(state):
+        return None
+    if as_here and state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
         return None
     try:
         service = Service(str(state["service_url"]), key)
@@ -99,12 +103,17 @@ class Service:
     """A service, and the key to it.
 
     Every call raises the HuggingGPTError that the service answers with, and ServiceLostError if there is no answer.
+
+    Attributes:
+        url: where it is.
+        key: the owner's key.
     """
 
     def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.key = key
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._key = key
         self._connection: http.client.HTTPConnection | None = None
 
     def proves_itself(self, seconds: float | None = FIND_SECONDS) -> bool:
@@ -115,7 +124,7 @@ class Service:
         except ServiceLostError:
             return False
         given = answer.get("proof") if isinstance(answer, dict) else None
-        return isinstance(given, str) and is_key(proof(self._key, challenge), given)
+        return isinstance(given, str) and is_key(proof(self.key, challenge), given)
 
     def get(self, path: str) -> Any:
         """The answer to a GET."""
@@ -136,6 +145,7 @@ class Service:
             resumes: whether another process takes over if the one at work dies, so that this is not the end.
         """
         asked = {"lives": lives, "since": since.isoformat(), "waits": waits, "resumes": str(resumes).lower()}
+        asked["local"] = "true"
         path = f"/requests/{quote(request_id, safe='')}/events?{urlencode(asked)}"
         try:
             response = self._send("GET", path, None, seconds=None, with_key=True)
@@ -188,7 +198,7 @@ class Service:
         self._connection.sock.settimeout(seconds)
         headers = {"Content-Type": "application/json"}
         if with_key:
-            headers["Authorization"] = f"Bearer {self._key}"
+            headers["Authorization"] = f"Bearer {self.key}"
         body = None if content is None else json.dumps(content).encode()
         self._connection.request(method, API + path, body, headers)
         return self._connection.getresponse()

@@ -4,9 +4,12 @@ The stream of a request, `GET /api/v1/requests/{id}/events`, consists of server-
 each with everything that can be seen then, and last either `ended` or `failed`.
 """
 
+from datetime import datetime
 from typing import Any
 
 from typing_extensions import TypedDict
+
+from hugginggpt.results import RequestStatus
 
 
 class Step(TypedDict):
@@ -102,6 +105,27 @@ class Taken(TypedDict):
     lives: int
     flow_run_id: str | None
     obstacle: str | None
+
+
+class Standing(TypedDict):
+    """How a request stands.
+
+    Attributes:
+        request: its text.
+        status: as in the trace.
+        answered: whether it has ended without being cancelled.
+        progress: how far it has come.
+        report: the object that `ask --json` prints; None until the request has ended.
+    """
+
+    request_id: str
+    conversation_id: str
+    request: str
+    status: RequestStatus
+    answered: bool
+    created_at: datetime
+    progress: Progress
+    report: dict[str, Any] | None
 
 
 class Planned(TypedDict):

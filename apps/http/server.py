@@ -1,13 +1,15 @@
-"""The HTTP service of an `up`, on loopback: `python -m apps.http.server --fd N --forks N`."""
+"""The HTTP service of an `up`: `python -m apps.http.server --fd N [--fd N --host HOST] --forks N`."""
 
 import argparse
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -25,12 +27,19 @@ JOB_SECONDS = 2.0
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m apps.http.server", description=__doc__)
-    parser.add_argument("--fd", type=int, required=True, help="file descriptor of the bound socket to listen on")
+    parser.add_argument(
+        "--fd",
+        type=int,
+        required=True,
+        action="append",
+        help="file descriptor of a bound socket to listen on; the first is on loopback, a second one is open to others",
+    )
+    parser.add_argument("--host", required=True, help="the host that clients elsewhere may call the service by")
     parser.add_argument(
         "--forks", type=int, required=True, help="file descriptor of the socket over which to ask the fork server"
     )
     arguments = parser.parse_args()
-    bound = socket.socket(fileno=arguments.fd)
+    bound = [socket.socket(fileno=number) for number in arguments.fd]
     forks = Forks.inherited(arguments.forks)
     # uvicorn raises the signal again when it has stopped, and by default that ends the process.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -38,7 +47,7 @@ def main() -> None:
     work = Work(folder, forks)
     code = 0
     try:
-        _serve(bound, work, partial(forks.check, folder))
+        _serve(bound, arguments.host, work, partial(forks.check, folder))
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         code = 2
@@ -49,10 +58,11 @@ def main() -> None:
     sys.exit(code)
 
 
-def _serve(bound: socket.socket, work: Work, check_forks: Callable[[], None]) -> None:
+def _serve(bound: list[socket.socket], host: str, work: Work, check_forks: Callable[[], None]) -> None:
     import uvicorn
 
     from apps.http.application import application
+    from apps.http.callers import follows_signed_link
     from apps.up.guard import LOOPBACK_NAMES, Guard
     from hugginggpt.errors import ConfigurationError
     from hugginggpt.redaction import keep_out_of_logs
@@ -70,19 +80,44 @@ def _serve(bound: socket.socket, work: Work, check_forks: Callable[[], None]) ->
     get_trace()
     check_forks()
 
+    class Outer(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # the other one does
+
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             work.stop()
+            for other in outer:
+                other.should_exit = True
             super().handle_exit(sig, frame)
 
     ui_url = os.environ.get("PREFECT_UI_URL") or os.environ["PREFECT_API_URL"].removesuffix("/api")
-    names = (*LOOPBACK_NAMES, *settings.allowed_hosts)
-    config = uvicorn.Config(
-        Guard(application(key, ui_url, work), names),
-        log_level="warning",
-        timeout_graceful_shutdown=STOP_SECONDS,
+    guarded = Guard(
+        application(key, ui_url, work),
+        (*LOOPBACK_NAMES, host, *settings.allowed_hosts),
+        partial(follows_signed_link, key),
     )
-    Server(config).run([bound])
+    config = partial(uvicorn.Config, guarded, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
+    outer = [
+        Outer(
+            config(
+                lifespan="off",  # the other one's is for both
+                ssl_certfile=settings.service_tls_cert,
+                ssl_keyfile=settings.service_tls_key,
+                proxy_headers=settings.service_proxy is not None,
+                forwarded_allow_ips=settings.service_proxy,
+            )
+        )
+        for _ in bound[1:]
+    ]
+    inner = Server(config(proxy_headers=False))
+
+    async def serve() -> None:
+        await asyncio.gather(*(server.serve([one]) for server, one in zip([inner, *outer], bound, strict=True)))
+
+    with asyncio.Runner(loop_factory=inner.config.get_loop_factory()) as runner:
+        runner.run(serve())
 
 
 if __name__ == "__main__":

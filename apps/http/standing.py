@@ -20,13 +20,15 @@ _SHOWN_SECONDS = 0.05
 """Shorter times would be shown as 0.0 s."""
 
 
-def progress(story: RequestTrace, *, lives: int, since: datetime, waits: str, starting: str = STARTING) -> Progress:
+def progress(
+    story: RequestTrace, *, lives: int, since: datetime | None, waits: str, starting: str = STARTING
+) -> Progress:
     """How far a request has come.
 
     Args:
         story: the request.
         lives: how many processes had worked on it before; until the next one does, it is only starting.
-        since: when the user asked for it.
+        since: when the user, who has waited until now, asked for it; None counts from when it came in to its end.
         waits: how to describe the time in which nothing works on it.
         starting: the headline while it is starting.
     """
@@ -37,17 +39,17 @@ def progress(story: RequestTrace, *, lives: int, since: datetime, waits: str, st
     return Progress(headline=title, over=over, steps=steps(story))
 
 
-def ended(story: RequestTrace, addresses: Mapping[str, str], page: str | None, since: datetime) -> Ended:
+def ended(story: RequestTrace, addresses: Mapping[str, str], page: str | None, since: datetime | None) -> Ended:
     """What is shown of a request that has ended.
 
     Args:
         story: the request.
         addresses: where each of its files is stored, by its SHA-256.
         page: the page of its latest flow run on Prefect's server, if there is one.
-        since: when the user asked for it.
+        since: as in `progress`.
     """
     return Ended(
-        report=report(story, addresses, since=since, until=datetime.now(UTC)).model_dump(mode="json"),
+        report=report(story, addresses, since=since, until=_until(since)).model_dump(mode="json"),
         refused=isinstance(rebuilt(story.error_type, ""), UsageError),
         form=None if story.options.get("answer_schema") is None else story.response_source == "form",
         files=[
@@ -136,19 +138,23 @@ def _trouble(story: RequestTrace, stage: str) -> str:
     return f": trying again, {why}"
 
 
-def ending(story: RequestTrace, since: datetime, waits: str) -> str:
+def ending(story: RequestTrace, since: datetime | None, waits: str) -> str:
     """How a request ended and how long the user waited, in a few words.
 
     Args:
         story: the request, which has ended.
-        since: when the command was started.
+        since: as in `progress`.
         waits: how to describe the time in which nothing worked on the request.
     """
-    took = waited(story, since, datetime.now(UTC))
+    took = waited(story, since, _until(since))
     waiting = f", of which {duration(took.waiting)} {waits}" if took.waiting >= _SHOWN_SECONDS else ""
     calls = story.totals.controller_calls
     asked = f", {counted(calls, 'controller call')}" if calls else ""
     return f"{story.status.value.capitalize()} in {duration(took.seconds)}{waiting}{asked}"
+
+
+def _until(since: datetime | None) -> datetime | None:
+    return None if since is None else datetime.now(UTC)
 
 
 def steps(story: RequestTrace) -> list[Step]:

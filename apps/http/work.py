@@ -57,6 +57,9 @@ class Running:
 class Work:
     """The jobs of a service.
 
+    Attributes:
+        is_stopping: whether the service is about to end, so that clients which go away may not have chosen to.
+
     Args:
         folder: where each job gets a working folder.
         forks: starts their processes.
@@ -70,9 +73,23 @@ class Work:
         self._running: dict[asyncio.Task[None], Running] = {}
         """By the task that watches it."""
         self._stopped: list[Fork] = []
+        self.is_stopping = False
 
-    async def answer(self, asked: dict[str, Any]) -> None:
+    @property
+    def folder(self) -> Path:
+        """A folder for what is gone when the service ends."""
+        return self._folder
+
+    def has_room(self, most: int) -> bool:
+        """Whether fewer requests than that are being answered here."""
+        return sum(not running.over.done() for running in self._answering.values()) < most
+
+    async def answer(self, asked: dict[str, Any], sent: jobs.Sender) -> None:
         """Begin to answer a request unless that has begun here already, and return once it has begun.
+
+        Args:
+            asked: the request, as JSON data of a `Submission` with an id.
+            sent: where it comes from.
 
         Raises:
             HuggingGPTError: it cannot begin.
@@ -80,7 +97,7 @@ class Work:
         async with self._forking:
             running = self._answering.get(asked["id"])
             if running is None or running.over.done():
-                running = await self._begin(jobs.answer, asked, request_id=asked["id"])
+                running = await self._begin(jobs.answer, asked, sent, request_id=asked["id"])
         await _value(running.taken)
 
     async def do(
@@ -89,7 +106,7 @@ class Work:
         """Do a job, and return what it told.
 
         Args:
-            job: the job.
+            job: the job, which is stopped if whoever waits for it is cancelled.
             arguments: its arguments.
             unless: returns when nobody wants the job any more, which is then stopped.
 
@@ -104,7 +121,11 @@ class Work:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             other.cancel()
             running.signal(signal.SIGINT)
-        failed = await running.over
+        try:
+            failed = await asyncio.shield(running.over)
+        except asyncio.CancelledError:
+            running.signal(signal.SIGINT)
+            raise
         if failed is not None:
             raise rebuilt(failed["type"], failed["message"])
         return running.messages
@@ -125,6 +146,7 @@ class Work:
 
     def stop(self) -> None:
         """Ask all jobs to stop, so that their clients do not wait for them when the service is to stop."""
+        self.is_stopping = True
         self._stopped = [running.process for running in self._running.values()]
         for running in self._running.values():
             running.signal(signal.SIGTERM)

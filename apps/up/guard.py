@@ -29,6 +29,7 @@ _POLICY = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
+_SHARED = ((b"cross-origin-resource-policy", b"cross-origin"), (b"x-content-type-options", b"nosniff"))
 
 
 class Guard:
@@ -36,18 +37,22 @@ class Guard:
 
     Args:
         names: the hosts that the server answers to; IPv6 addresses without brackets.
+        is_shared: whether pages elsewhere may show what a request asks for.
     """
 
-    def __init__(self, application: Application, names: Iterable[str]) -> None:
+    def __init__(
+        self, application: Application, names: Iterable[str], is_shared: Callable[[Scope], bool] = lambda scope: False
+    ) -> None:
         self._application = application
         self._names = frozenset(name.lower() for name in names)
+        self._is_shared = is_shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._application(scope, receive, send)
         elif (objection := self._objection(scope)) is None:
-            await self._application(scope, receive, _with_policy(send))
+            await self._application(scope, receive, _with_policy(send, _SHARED if self._is_shared(scope) else _POLICY))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": objection})
@@ -63,6 +68,8 @@ class Guard:
         addressed = parse_authority(host)
         if more or addressed is None or addressed.host not in self._names:
             return "This server does not answer to that host name: HUGGINGGPT_ALLOWED_HOSTS can add it."
+        if self._is_shared(scope):
+            return None
         if not all(is_same_origin(origin, host) for origin in headers.get("origin", [])):
             return "This server answers only to its own pages."
         site = set(headers.get("sec-fetch-site", []))
@@ -80,10 +87,10 @@ def _opens_a_page(scope: Scope, headers: dict[str, list[str]]) -> bool:
     )
 
 
-def _with_policy(send: Send) -> Send:
+def _with_policy(send: Send, policy: tuple[tuple[bytes, bytes], ...]) -> Send:
     async def with_policy(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_POLICY]}
+            message = {**message, "headers": [*message.get("headers", ()), *policy]}
         await send(message)
 
     return with_policy

@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
-from hugginggpt.addresses import bracketed
+from hugginggpt.addresses import bracketed, is_loopback
 from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.service_key import read_key
-from hugginggpt.settings import CHECKOUT, Settings
+from hugginggpt.settings import CHECKOUT, Settings, get_settings
 from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up_state import own_cluster
 
@@ -37,7 +37,10 @@ class UpOptions:
         workers: the number of flow workers.
         requests: how many requests each flow worker runs at once.
         expert_workers: the number of expert workers; with 0, experts run in the flows' own processes.
-        service_port: the port of the HTTP service on loopback; 0 takes a free one.
+        service_port: the port of the HTTP service; 0 takes a free one.
+        service_host: the address of the HTTP service; beyond loopback it needs TLS or a proxy, and the commands of this
+            machine reach it on a free port of loopback.
+        alone: run the HTTP service alone, beside the Prefect server that PREFECT_API_URL names.
     """
 
     host: str = LOOPBACK
@@ -46,11 +49,15 @@ class UpOptions:
     workers: int = 1
     requests: int = 2
     expert_workers: int = 0
-    service_port: int = 0
+    service_port: int = 4201
+    service_host: str = LOOPBACK
+    alone: bool = False
 
     @property
     def api_url(self) -> str:
         """The Prefect server's API, as this machine reaches it."""
+        if self.alone:
+            return os.environ["PREFECT_API_URL"]
         host = EVERYWHERE.get(self.host, self.host)
         return f"http://{bracketed(host)}:{self.port}/api"
 
@@ -72,6 +79,9 @@ class UpOptions:
                 a login.
             ConfigurationError: a package is not installed.
         """
+        self._check_service()
+        if self.alone:
+            return
         check_login(self.host)
         ports = [port for port in (self.port, self.service_port, self.dask_port if self.expert_workers else 0) if port]
         if len(set(ports)) < len(ports):
@@ -79,7 +89,6 @@ class UpOptions:
                 "Two parts cannot listen on the same port: choose others with --port, --dask-port or --service-port."
             )
         bind(self.host, self.port).close()
-        bind(LOOPBACK, self.service_port, "--service-port").close()
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
@@ -87,6 +96,37 @@ class UpOptions:
                     "or pass --expert-workers 0 to run experts in each request's own process."
                 )
             bind(LOOPBACK, self.dask_port, "--dask-port").close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines may reach the HTTP service."""
+        return not is_loopback(self.service_host)
+
+    def service_sockets(self) -> list[socket.socket]:
+        """The bound sockets of the HTTP service: the first is on loopback.
+
+        Raises:
+            UsageError: a port is taken.
+        """
+        if not self.is_open:
+            return [bind(self.service_host, self.service_port, "--service-port")]
+        return [bind(LOOPBACK, 0), bind(self.service_host, self.service_port, "--service-port")]
+
+    def _check_service(self) -> None:
+        try:
+            bound = self.service_sockets()
+        except OSError as error:
+            raise UsageError(f"The host '{self.service_host}' cannot be used ({error.strerror}).") from None
+        for each in bound:
+            each.close()
+        settings = get_settings()
+        has_tls = settings.service_tls_cert is not None and settings.service_tls_key is not None
+        if self.is_open and not has_tls and settings.service_proxy is None:
+            raise UsageError(
+                f"Other machines can reach {self.service_host}, and keys would cross the network in the clear: set "
+                "HUGGINGGPT_SERVICE_TLS_CERT and HUGGINGGPT_SERVICE_TLS_KEY, or name the proxy that does the TLS in "
+                "HUGGINGGPT_SERVICE_PROXY."
+            )
 
 
 @dataclass(frozen=True)
@@ -113,22 +153,22 @@ def parts(
     options: UpOptions,
     settings: Settings,
     database: dict[str, str],
-    service: socket.socket,
+    service: Sequence[socket.socket],
     forks: tuple[socket.socket, socket.socket],
 ) -> list[Part]:
-    """The parts, each after the parts that it needs; the first two need no other to start.
+    """The parts, each after the parts that it needs. The first is Prefect's server, unless the service runs alone.
 
     Args:
         options: how many parts, and where.
         settings: the settings.
         database: the variables that tell Prefect's server its database.
-        service: the bound socket of the HTTP service.
+        service: the bound sockets of the HTTP service, the one on loopback first.
         forks: connected sockets: over the first the fork server takes requests, over the second it is asked.
     """
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
     answers = partial(is_healthy, options.api_url)
-    found = [Part("prefect-server", server, answers, database | _FEW_ARENAS, options.port)]
+    found = [] if options.alone else [Part("prefect-server", server, answers, database | _FEW_ARENAS, options.port)]
     cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
         ours = [*python, "apps.cli", "expert-worker"]
@@ -145,11 +185,12 @@ def parts(
     worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests), "--wait-for-pool"]
     # Prefect's default of ten seconds is long for a user who waits for an answer.
     polling = _FEW_ARENAS | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
-    for name in options.flow_workers:
+    for name in [] if options.alone else options.flow_workers:
         found.append(Part(name, [*worker, "--name", name, *over], environment=polling, sockets=(asks,)))
-    serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *over]
-    is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
-    found.append(Part("service", serve, is_serving, _FEW_ARENAS, sockets=(service, asks)))
+    places = [word for bound in service for word in ("--fd", str(bound.fileno()))]
+    serve = [*python, "apps.http.server", *places, "--host", options.service_host, *over]
+    is_serving = partial(_serves, service[0].getsockname()[1], settings.home_dir)
+    found.append(Part("service", serve, is_serving, _FEW_ARENAS, sockets=(*service, asks)))
     return found
 
 
@@ -172,7 +213,9 @@ def part_environment(options: UpOptions, settings: Settings) -> dict[str, str]:
     if secret := login():
         found[CLIENT] = secret
     cluster = own_cluster(settings.home_dir, options.dask_address)
-    if cluster is None:
+    if options.alone:
+        pass  # tasks run where the environment says
+    elif cluster is None:
         found["HUGGINGGPT_TASK_RUNNER"] = "threads"
     else:
         found |= {"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables}

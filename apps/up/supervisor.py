@@ -20,14 +20,16 @@ from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
+from apps.http.paths import ENTER
+from apps.http.sessions import make_link_token
 from apps.up.certificate import make_certificate
 from apps.up.forks import Forks
 from apps.up.login import login
 from apps.up.parts import LOOPBACK, Part, UpOptions, part_environment, parts
-from apps.up.ports import bind
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from apps.up.set_up import Ready, set_up
+from hugginggpt.addresses import bracketed
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.environment import POOL
@@ -149,28 +151,46 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _start_all(self) -> None:
-        from hugginggpt.trace.database import parse_url
-
         same = settings_fingerprint(os.environ, self._home, make_key(self._home))
         self._state = self._state.model_copy(update={"settings_fingerprint": same})
         write(self._home, self._state)
         if self._options.dask_address:
             make_certificate(certificate_file(self._home))
-        shown, database = prefect_database(self._settings)
+        shown, database = ("", {}) if self._options.alone else prefect_database(self._settings)
         self._state = self._state.model_copy(update={"prefect_database": shown})
-        service = bind(LOOPBACK, self._options.service_port, "--service-port")
-        self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{service.getsockname()[1]}"})
+        service = self._options.service_sockets()
+        url = f"http://{LOOPBACK}:{service[0].getsockname()[1]}"
+        self._state = self._state.model_copy(update={"service_url": url})
         sockets = socket.socketpair()
-        server, *others = parts(self._options, self._settings, database, service, sockets)
+        wanted = parts(self._options, self._settings, database, service, sockets)
+        if self._options.alone:
+            _check_trace()
+            self._start(wanted)
+        else:
+            self._start_server_first(wanted, sockets[1])
+        self._wait_until_ready(wanted)
+        self._report("logs", str(logs_of(self._home)))
+        host = self._options.service_host
+        if self._options.is_open:
+            has_tls = self._settings.service_tls_cert is not None
+            url = f"http{'s' if has_tls else ''}://{bracketed(host)}:{service[1].getsockname()[1]}"
+        self._report("page", f"{url}{ENTER}?token={make_link_token(self._home)}")
+        self._state = self._state.model_copy(update={"ready": True, "page_url": url})
+        write(self._home, self._state)
+
+    def _start_server_first(self, wanted: list[Part], asks: socket.socket) -> None:
+        from hugginggpt.trace.database import parse_url
+
+        server, *others = wanted
         # The server takes longest. What needs it waits for it while everything else starts.
         self._start([server])
         _check_trace()
         self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
         since = datetime.now(UTC)
         self._start(others)
-        with self._setting_up(Forks(lambda: sockets[1]), since) as told:
+        with self._setting_up(Forks(lambda: asks), since) as told:
             self._wait_until_ready([server])
-            self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
+            self._report("Prefect server", f"{self._state.ui_url}, with {self._state.prefect_database}")
             self._wait_until(told.poll, "set-up")
             try:
                 ready: Ready = told.recv()
@@ -187,9 +207,6 @@ class Supervisor:
             self._report("expert workers", f"{self._options.expert_workers} at {self._options.dask_address}")
         workers = f"{self._options.workers}, each for up to {self._options.requests} requests at once"
         self._report("flow workers", workers)
-        self._report("logs", str(logs_of(self._home)))
-        self._state = self._state.model_copy(update={"ready": True})
-        write(self._home, self._state)
 
     @contextmanager
     def _setting_up(self, forks: Forks, since: datetime) -> Iterator[Connection]:

@@ -36,7 +36,14 @@ from hugginggpt.trace.rows import (
     store_results,
 )
 from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
-from hugginggpt.trace.tables import ConversationRow, ExpertRunRow, FlowRunRow, PlannedTaskRow, RequestRow
+from hugginggpt.trace.tables import (
+    ConversationRow,
+    ExpertRunRow,
+    FlowRunRow,
+    PlannedTaskRow,
+    RequestRow,
+    WebhookRow,
+)
 
 NO_LONGER_HELD = "Its process no longer works on the request."
 """Why a life is over: its process ended, or another process took over."""
@@ -284,6 +291,8 @@ def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
         "status": RequestStatus.QUEUED,
         "life": 0,
         "starts": 1,
+        "door": asked.origin.door,
+        "key_name": asked.origin.key,
         "created_at": now,
     }
     created = session.execute(
@@ -292,6 +301,8 @@ def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
     if created.scalar_one_or_none() is None:
         raise RequestInProgressError(f"Another process has just begun request {request_id}: wait for it.")
     add_resources(session, request_id, asked.resources, now)
+    if asked.webhook is not None:
+        session.add(WebhookRow(request_id=request_id, url=asked.webhook, tries=0, next_try_at=now))
     return session.get_one(RequestRow, request_id)
 
 

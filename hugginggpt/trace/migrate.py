@@ -15,7 +15,7 @@ from hugginggpt.trace.database import database_file, explained, make_engine
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision in `migrations/versions`: with it here, most processes need not import Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact
@@ -56,14 +56,18 @@ class Requests:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, id_or_prefix: str) -> RequestTrace:
+    def get(self, id_or_prefix: str, *, key: str | None = None) -> RequestTrace:
         """Everything that happened for a request.
+
+        Args:
+            id_or_prefix: its id, or any unique beginning of it.
+            key: find only requests that were made with the key of this name.
 
         Raises:
             TraceError: no request, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
-            request_id = _find_id(session, RequestRow, id_or_prefix)
+            request_id = _find_id(session, RequestRow, id_or_prefix, key)
             return _story_of(session, request_id, self._database.now(session))
 
     def knows(self, request_id: str) -> bool:
@@ -71,8 +75,16 @@ class Requests:
         with self._database.reading() as session:
             return session.get(RequestRow, request_id) is not None
 
-    def latest(self, limit: int = 20, conversation_id: str | None = None) -> list[RequestSummary]:
-        """The latest requests, newest first."""
+    def latest(
+        self, limit: int = 20, conversation_id: str | None = None, *, key: str | None = None
+    ) -> list[RequestSummary]:
+        """The latest requests, newest first.
+
+        Args:
+            limit: at most this many.
+            conversation_id: only those of this conversation.
+            key: only those that were made with the key of this name.
+        """
         done = PlannedTaskRow.status.in_([TaskStatus.COMPLETED, TaskStatus.CACHED])
         tasks = (
             select(
@@ -91,6 +103,8 @@ class Requests:
         )
         if conversation_id is not None:
             query = query.where(RequestRow.conversation_id == conversation_id)
+        if key is not None:
+            query = query.where(RequestRow.key_name == key)
         with self._database.reading() as session:
             now = self._database.now(session)
             return [
@@ -101,6 +115,7 @@ class Requests:
                     status=_status(request, now),
                     response=request.response,
                     error=request.error,
+                    door=request.door,
                     created_at=request.created_at,
                     finished_at=request.finished_at,
                     lives=request.life,
@@ -120,20 +135,52 @@ class Requests:
             counts = {RequestStatus(status): count for status, count in found}
             return counts | Counter(_status(request, now) for request in session.scalars(running))
 
-    def conversation(self, id_or_prefix: str) -> str:
+    def conversation(self, id_or_prefix: str, *, key: str | None = None) -> str:
         """The full id of a conversation.
+
+        Args:
+            id_or_prefix: its id, or any unique beginning of it.
+            key: find only conversations in which a request was made with the key of this name.
 
         Raises:
             TraceError: no conversation, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
-            return _find_id(session, ConversationRow, id_or_prefix)
+            return _find_id(session, ConversationRow, id_or_prefix, key)
 
-    def latest_conversation(self) -> str | None:
-        """The conversation of the newest request; None if the trace is empty."""
+    def latest_conversation(self, *, key: str | None = None) -> str | None:
+        """The conversation of the newest request, or of the newest made with a key; None if there is none."""
         newest = select(RequestRow.conversation_id).order_by(RequestRow.created_at.desc(), RequestRow.id.desc())
+        if key is not None:
+            newest = newest.where(RequestRow.key_name == key)
         with self._database.reading() as session:
             return session.scalar(newest.limit(1))
+
+    def stored_file(self, sha256: str, *, key: str | None = None) -> Artifact | None:
+        """The file with that hash that a request came with, or that came of one.
+
+        Args:
+            sha256: its hash.
+            key: only requests that were made with the key of this name.
+
+        Returns:
+            None if there is no such file.
+        """
+        came_with = select(RequestResourceRow.artifact_id, RequestResourceRow.request_id)
+        came_of = select(TaskOutputRow.artifact_id, TaskOutputRow.request_id)
+        of_requests = union_all(came_with, came_of).subquery()
+        query = (
+            select(ArtifactRow)
+            .join(of_requests, of_requests.c.artifact_id == ArtifactRow.id)
+            .where(ArtifactRow.sha256 == sha256)
+            .order_by(ArtifactRow.id)
+            .limit(1)
+        )
+        if key is not None:
+            query = query.join(RequestRow, RequestRow.id == of_requests.c.request_id).where(RequestRow.key_name == key)
+        with self._database.reading() as session:
+            row = session.scalar(query)
+            return None if row is None else _artifact(row)
 
     def turns(self, conversation_id: str, before: str | None = None) -> list[Turn]:
         """The answered requests of a conversation, oldest first.
@@ -171,8 +218,16 @@ class Requests:
             ]
 
 
-def _find_id(session: Session, table: type[RequestRow] | type[ConversationRow], prefix: str) -> str:
+def _find_id(
+    session: Session, table: type[RequestRow] | type[ConversationRow], prefix: str, key: str | None = None
+) -> str:
     """The one request or conversation whose id is, or begins with, the given text.
+
+    Args:
+        session: an open session.
+        table: where to look.
+        prefix: the text.
+        key: only requests, and conversations with requests, that were made with the key of this name.
 
     Raises:
         TraceError: there is none, or more than one.
@@ -180,10 +235,14 @@ def _find_id(session: Session, table: type[RequestRow] | type[ConversationRow], 
     what = "request" if table is RequestRow else "conversation"
     if not is_storable(prefix):
         raise no_such(what, prefix, "an id consists of letters and digits")
-    if session.get(table, prefix) is not None:
+    ids = select(table.id)
+    if key is not None:
+        made = RequestRow.id if table is RequestRow else RequestRow.conversation_id
+        ids = ids.where(table.id.in_(select(made).where(RequestRow.key_name == key)))
+    if session.scalar(ids.where(table.id == prefix)) is not None:
         return prefix
     begins = table.id.startswith(prefix, autoescape=True)
-    found = session.scalars(select(table.id).where(begins).order_by(table.id).limit(4)).all() if prefix else []
+    found = session.scalars(ids.where(begins).order_by(table.id).limit(4)).all() if prefix else []
     if not found:
         raise no_such(what, prefix)
     if len(found) > 1:
@@ -243,6 +302,8 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         response_source=request.response_source,
         error=request.error,
         error_type=request.error_type,
+        door=request.door,
+        key_name=request.key_name,
         created_at=request.created_at,
         planned_at=request.planned_at,
         finished_at=request.finished_at,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import Database, parse_url
 from hugginggpt.trace.evaluations import Evaluations
+from hugginggpt.trace.keys import Keys
 from hugginggpt.trace.lifecycle import Lifecycle
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.models import Models
@@ -22,6 +23,7 @@ from hugginggpt.trace.queue import Queue
 from hugginggpt.trace.recording import RunTrace
 from hugginggpt.trace.requests import Requests
 from hugginggpt.trace.tables import RequestRow
+from hugginggpt.trace.webhooks import Webhooks
 
 
 class Trace:
@@ -34,8 +36,10 @@ class Trace:
         lifecycle: how a request begins, changes hands and ends.
         queue: the requests in line.
         requests: everything that happened for a request, and lists of requests.
+        keys: the keys of the HTTP service's clients.
         models: the cards of models, and the figures from their runs.
         evaluations: evaluations of controllers.
+        webhooks: the addresses that are told of ended requests.
         pruning: finds and deletes old conversations.
     """
 
@@ -44,8 +48,10 @@ class Trace:
         self.lifecycle = Lifecycle(database)
         self.queue = Queue(database)
         self.requests = Requests(database)
+        self.keys = Keys(database)
         self.models = Models(database)
         self.evaluations = Evaluations(database)
+        self.webhooks = Webhooks(database)
         self.pruning = Pruning(database)
         self._runs: WeakValueDictionary[tuple[str, int], RunTrace] = WeakValueDictionary()
         self._lock = threading.Lock()

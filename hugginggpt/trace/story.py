@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from hugginggpt.artifacts import Artifact
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.models.card import Endpoint, ModelChoice
+from hugginggpt.origin import Origin
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.request import Exchange
 from hugginggpt.resource import Resource
@@ -26,6 +27,8 @@ class AskedRequest(_Frozen):
         conversation_id: the conversation it continues; None begins a new one.
         options: how it is to be answered, as JSON data.
         request_id: its id, new or known; None to generate one.
+        origin: where it came from; requests of the same id are compared without it.
+        webhook: the address that is told when it has ended.
     """
 
     text: str
@@ -33,6 +36,8 @@ class AskedRequest(_Frozen):
     conversation_id: str | None
     options: dict[str, Any]
     request_id: str | None = None
+    origin: Origin = Origin()
+    webhook: str | None = None
 
 
 class OpenedRequest(_Frozen):
@@ -258,6 +263,8 @@ class RequestTrace(_Frozen):
     """Everything that happened for one request.
 
     Attributes:
+        door: the way in that it took; None in rows of older versions.
+        key_name: name of its client's key; None for the owner of the home folder.
         plan: its latest version.
         earlier_plans: the versions that were given up because tasks failed for good, oldest first.
         tasks: those of every version.
@@ -273,6 +280,8 @@ class RequestTrace(_Frozen):
     response_source: str | None
     error: str | None
     error_type: str | None
+    door: str | None
+    key_name: str | None
     created_at: datetime
     planned_at: datetime | None
     finished_at: datetime | None
@@ -300,6 +309,7 @@ class RequestSummary(_Frozen):
     """A short summary of a request.
 
     Attributes:
+        door: the way in that it took; None in rows of older versions.
         tasks: how many tasks its plan has; `tasks_done` of them have a result.
     """
 
@@ -309,6 +319,7 @@ class RequestSummary(_Frozen):
     status: RequestStatus
     response: str | None
     error: str | None
+    door: str | None
     created_at: datetime
     finished_at: datetime | None
     lives: int

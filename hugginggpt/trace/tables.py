@@ -102,6 +102,7 @@ class RequestRow(Base):
         Index(None, "conversation_id", "created_at"),
         Index(None, "created_at"),
         Index(None, "status", "queued_at"),
+        Index(None, "key_name", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -140,8 +141,54 @@ class RequestRow(Base):
     starts: Mapped[int] = mapped_column(
         server_default="1", doc="how many flow runs were started for it; all but the last ended before the request did"
     )
+    door: Mapped[str | None] = mapped_column(
+        doc="the way in that it took: `command line`, `python`, `prefect`, `http`, `openai`, `mcp` or `page`"
+    )
+    key_name: Mapped[str | None] = mapped_column(doc="name of its client's key; null for the owner of the home folder")
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class ApiKeyRow(Base):
+    """One row per key that opens the HTTP service for a client, except the owner's, which is a file."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("sha256"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(doc="hash of the key")
+    sees_all: Mapped[bool] = mapped_column(doc="whether it shows all requests, not only those made with it")
+    most_requests: Mapped[int | None] = mapped_column(doc="how many of its requests may be open at once")
+    most_cost_microdollars: Mapped[int | None] = mapped_column(
+        BigInteger, doc="what all its requests together may cost, in millionths of a US dollar"
+    )
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None] = mapped_column(doc="since when it opens nothing")
+
+
+class UploadRow(Base):
+    """One row per file that the client of a key has sent, so that its requests may use it."""
+
+    __tablename__ = "uploads"
+
+    key_name: Mapped[str] = mapped_column(ForeignKey(ApiKeyRow.name, ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True, doc="hash of the stored file")
+
+
+class WebhookRow(Base):
+    """One row per request whose end is to be told to an address."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (Index(None, "next_try_at"),)
+
+    request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str]
+    tries: Mapped[int] = mapped_column(doc="how often it was tried")
+    next_try_at: Mapped[datetime | None] = mapped_column(
+        doc="when it is tried next, once the request has ended; null if it was delivered or given up"
+    )
+    delivered_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(doc="why the last try failed")
 
 
 class FlowRunRow(Base):

@@ -5,18 +5,22 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from html import escape
 from uuid import UUID
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.experts.drawing import opaque
+from hugginggpt.file_links import signed_link
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.picture import Box, draw
 from hugginggpt.results import TaskResult
 from hugginggpt.services import get_store
-from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
+from hugginggpt.settings import get_settings
+from tasks.ui.markdown import as_cell, as_code, as_text, fence
 from tasks.ui.posting import post_artifact
 
 THUMBNAIL_PIXELS = 320
@@ -28,11 +32,12 @@ Row = Mapping[str, str | int | float]
 
 def show_plan(plan: Plan) -> None:
     """Show the plan as a graph, and its repairs."""
-    lines = ["flowchart LR", *(f'  t{task.id}["{as_label(task.name)}"]' for task in plan.tasks)]
-    for task in plan.tasks:
-        lines += [f"  t{k} {'-->' if k in task.needs else '-.->'} t{task.id}" for k in task.dep]
-    drawn = fence("\n".join(lines), "mermaid")
-    graph = drawn if plan.tasks else "No task is needed: the controller answers directly."
+    boxes = {task.id: Box(task.task, _arguments(task), after=task.dep) for task in plan.tasks}
+    graph = (
+        _embedded("The plan", "image/svg+xml", draw(boxes).encode())
+        if plan.tasks
+        else "No task is needed: the controller answers directly."
+    )
     repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
     text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
     _show_text("plan", lambda: text, "The plan")
@@ -66,10 +71,13 @@ def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
 
 
 def show_answer(response: str, files: Iterable[Artifact], task_run_id: UUID | None = None) -> None:
-    """Show the answer, and where its files are."""
-    places = "".join(f"\n- {as_code(get_store().address(artifact))} ({artifact.mime})" for artifact in files)
-    text = as_text(response) + (f"\n\nFiles:\n{places}" if places else "")
-    _show_text("answer", lambda: text, "The answer", task_run_id)
+    """Show the answer and its files, so that they can be seen and heard."""
+    artifacts = tuple(files)
+
+    def shown() -> str:
+        return "\n\n".join([as_text(response), *(_with_link(artifact) for artifact in artifacts)])
+
+    _show_text("answer", shown, "The answer", task_run_id)
 
 
 def show_scores(report: EvaluationReport, earlier: Sequence[tuple[datetime, EvaluationReport]] = ()) -> None:
@@ -112,12 +120,22 @@ def _show_text(key: str, markdown: Callable[[], str], description: str, task_run
 
 
 def _shown(artifact: Artifact) -> str:
-    address = f"{as_code(get_store().address(artifact))} ({artifact.mime}, {artifact.bytes:,} bytes)"
     if artifact.preview is not None:
-        return fence(artifact.preview) + "\n" + address
+        return fence(artifact.preview) + "\n" + _with_link(artifact)
     if artifact.type is ValueType.IMAGE:
-        return f"![{artifact.sha256[:12]}]({_thumbnail(artifact)})\n\n{address}"
-    return address
+        return f"{_thumbnail(artifact)}\n\n{_with_link(artifact)}"
+    return _with_link(artifact)
+
+
+def _with_link(artifact: Artifact) -> str:
+    """Where an artifact is, and a link to it; sound and videos can be played in place."""
+    place = f"{as_code(get_store().address(artifact))} ({artifact.mime}, {artifact.bytes:,} bytes)"
+    link = signed_link(get_settings().home_dir, artifact.sha256, f"{artifact.type}{artifact.ending}")
+    if link is None:
+        return place
+    player = {ValueType.AUDIO: "audio", ValueType.VIDEO: "video"}.get(artifact.type)
+    played = f'<{player} controls src="{escape(link)}"></{player}>\n\n' if player else ""
+    return f"{played}[Open]({link}) {place}"
 
 
 def _thumbnail(artifact: Artifact) -> str:
@@ -127,4 +145,12 @@ def _thumbnail(artifact: Artifact) -> str:
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _embedded(artifact.sha256[:12], "image/jpeg", buffer.getvalue())
+
+
+def _embedded(name: str, mime: str, data: bytes) -> str:
+    return f"![{name}](data:{mime};base64,{base64.b64encode(data).decode()})"
+
+
+def _arguments(task: PlannedTask) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in task.args.items())

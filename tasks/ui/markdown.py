@@ -51,11 +51,6 @@ def as_code(written: str) -> str:
     return f"{marks}{line}{marks}" if len(marks) == 1 else f"{marks} {line} {marks}"
 
 
-def as_label(written: str) -> str:
-    """The text of a node in a graph: letters, digits and the marks between them."""
-    return " ".join(re.sub(r"[^\w ·.,:/-]", " ", one_line(written)).split())
-
-
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
 

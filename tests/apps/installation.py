@@ -56,7 +56,7 @@ class Installation:
         return run_command(arguments, self.folder, own, umask=self.umask)
 
     def up(self, *arguments: str) -> list[str]:
-        return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]
+        return ["up", "--port", str(self.port), "--service-port", "0", "--expert-workers", "0", *arguments]
 
     def begin(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """`up` in the foreground; what it says is in a file."""

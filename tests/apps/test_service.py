@@ -225,7 +225,7 @@ def test_only_who_has_the_key_and_is_no_page_elsewhere_gets_in(
 
 
 def test_the_key_is_the_owner_s_and_goes_only_to_who_has_it(here: Installation, hugginggpt: Run) -> None:
-    assert (here.home / "up.key").stat().st_mode & 0o777 == 0o600
+    assert (here.home / "api.key").stat().st_mode & 0o777 == 0o600
     key = read_key(here.home)
     assert key and call(here, "GET", "/health?challenge=abc", Authorization="") == (200, {"proof": proof(key, "abc")})
     commands = here.commands()

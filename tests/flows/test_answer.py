@@ -563,6 +563,21 @@ def test_a_conversation_knows_its_earlier_turns_and_their_results(
     assert second.conversation_id == first.conversation_id
 
 
+def test_what_was_said_elsewhere_comes_before_the_turns_of_the_conversation(
+    answer: Answer, controller: OpenAIServer
+) -> None:
+    controller.script = {"plan": {"tasks": []}, "answer": "Noted."}
+    said = {"request": "My cat is called Tom.", "answer": "What a name."}
+    first = answer("She likes fish.", history=[said])
+    assert first.options["history"] == [said]
+    answer("And what else?", conversation_id=first.conversation_id, history=[said])
+    planning = [call.text for call in controller.calls if call.stage == "plan"]
+    places = [planning[-1].index(text) for text in (*said.values(), "She likes fish.", "Noted.", "And what else?")]
+    assert places == sorted(places) and len(planning) == 2
+    answer("She likes fish.", history=[said | {"request": "My cat is called Tim."}])
+    assert controller.stages().count("plan") == 3  # what was said before makes it another plan
+
+
 def test_a_later_turn_says_the_same_louder_and_slower_and_never_transcribes_it(
     answer: Answer, controller: OpenAIServer
 ) -> None:
@@ -751,7 +766,7 @@ def test_the_prefect_ui_gets_artifacts_for_plan_choices_media_and_answer(
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
     with get_client(sync_client=True) as client:
         found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
-    assert "```mermaid" in found["plan"]
+    assert "data:image/svg+xml;base64," in found["plan"]
     assert "opencv" in found["model-0"].lower()
     assert "data:image/jpeg;base64," in found["result-0"]
     assert found["answer"].startswith("OK.")
@@ -768,8 +783,10 @@ def test_what_others_wrote_is_text_in_the_prefect_ui(
     with get_client(sync_client=True) as client:
         found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
     renderer = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    renderer.validateLink = lambda url: True  # type: ignore[method-assign]  # Prefect's shows pictures in SVG, too
     pages = {key: renderer.render(text) for key, text in found.items() if key != "progress-0"}
     assert "![x](y) &lt;img src=x&gt; [a](b)" in pages["answer"]
-    assert pages["result-0"].count("<img ") == 1 and '<img src="data:image/jpeg;base64,' in pages["result-0"]
-    for page in (pages[key] for key in pages if key != "result-0"):
+    for key, mime in (("result-0", "image/jpeg"), ("plan", "image/svg+xml")):
+        assert pages[key].count("<img ") == 1 and f'<img src="data:{mime};base64,' in pages[key]
+    for page in (pages[key] for key in pages if key not in ("result-0", "plan")):
         assert not set(re.findall(r"<(\w+)", page)) & {"img", "a", "h1", "script", "b", "i"}

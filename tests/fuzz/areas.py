@@ -34,5 +34,6 @@ AREAS = {
     "names": Opening("names", 8),
     "texts": Opening("texts", 6),
     "batches": Opening("batches", 5),
+    "doors": Opening("doors", 8),
     "options": Opening("options", 3),
 }

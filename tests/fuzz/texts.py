@@ -18,7 +18,7 @@ from hugginggpt.text import (
     terminal_json,
     visible,
 )
-from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_text, fence
 from tests.fuzz.case import Case
 from tests.fuzz.material import CHARACTERS, VALUES, changed, characters, pumped, value
 from tests.fuzz.names import BIDI, name
@@ -121,7 +121,7 @@ class Texts:
         text = _text(rng, 30_000)
 
         def run() -> None:
-            pages = [as_text(text), as_cell(text), as_code(text), fence(text), as_label(text)]
+            pages = [as_text(text), as_cell(text), as_code(text), fence(text)]
             for page in pages:
                 assert is_storable(page), "text that cannot be kept"
             if len(text) < 3000:  # the renderer is not ours to make quick
@@ -129,7 +129,7 @@ class Texts:
                 self._check(as_cell(text), "as_cell")
                 self._check(f"| a |\n| --- |\n| {as_cell(text)} |\n", "as_cell", frozenset({"table_open"}))
 
-        return Case("as_text, as_cell, as_code, fence, as_label", text, run, ())
+        return Case("as_text, as_cell, as_code, fence", text, run, ())
 
     def _check(self, page: str, made_by: str, meant: frozenset[str] = frozenset()) -> None:
         tokens = self._markdown.parse(page)

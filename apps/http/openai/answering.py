@@ -1,0 +1,170 @@
+"""A request of ours that answers a call: it is begun, followed to its end, and stopped if its client goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from apps.http.callers import Caller
+from apps.http.openai.answers import Answer, answer_of
+from apps.http.openai.asked import Asked
+from apps.http.openai.progress import Thoughts
+from apps.http.requests import Address, Requests, Watch
+from apps.http.uploads import kept
+from hugginggpt.errors import RequestClosedError, rebuilt
+from hugginggpt.origin import Door
+from hugginggpt.results import RequestStatus
+from hugginggpt.trace.story import RequestTrace
+
+FIRST_SECONDS = 0.8
+"""A stream begins after so long even if nobody knows yet whether the request can be accepted."""
+SILENT_SECONDS = 10.0
+"""A stream that had nothing to say for so long says that it is still there."""
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What has changed in a request's progress."""
+
+    text: str
+
+
+Said = Thought | Answer | None
+"""What a client is told; None if there was nothing to tell for a while."""
+
+
+class Answering:
+    """A request that is being taken, or answered.
+
+    Args:
+        requests: all requests.
+        caller: who asks.
+        asked: the request, with an id.
+        address: the addresses of files for the caller.
+    """
+
+    def __init__(self, requests: Requests, caller: Caller, asked: Asked, address: Address) -> None:
+        assert asked.request.id is not None
+        self.request_id = asked.request.id
+        self._requests = requests
+        self._caller = caller
+        self._address = address
+        self._taken = asyncio.create_task(self._take(asked))
+
+    async def _take(self, asked: Asked) -> None:
+        async with kept(asked.uploads) as paths:
+            await self._requests.create(self._caller, asked.request, Door.OPENAI, paths)
+
+    async def taken(self, seconds: float | None = None) -> None:
+        """Wait until the request is taken, or for so many seconds.
+
+        Raises:
+            HuggingGPTError: it cannot be accepted.
+        """
+        await asyncio.wait({self._taken}, timeout=seconds)
+        if self._taken.done():
+            self._taken.result()
+
+    async def said(self) -> AsyncIterator[Said]:
+        """What is to be told, up to the answer.
+
+        Raises:
+            HuggingGPTError: there is none.
+        """
+        while not self._taken.done():
+            await self.taken(SILENT_SECONDS)
+            if not self._taken.done():
+                yield None
+        self._taken.result()
+        thoughts = Thoughts()
+        watched = self._requests.watch(self._caller, self.request_id, Watch(), self._address, SILENT_SECONDS)
+        async for event in watched:
+            match event:
+                case None:
+                    yield None
+                case ("progress", progress):
+                    if text := thoughts.new(progress):
+                        yield Thought(text)
+                case ("failed", failed):
+                    raise rebuilt(failed["type"], failed["message"])
+                case ("ended", ended):
+                    check_answered(await self._requests.get(self._caller, self.request_id))
+                    yield answer_of(ended)
+
+    async def answer(self) -> Answer:
+        """The answer.
+
+        Raises:
+            HuggingGPTError: there is none.
+        """
+        said = [one async for one in self.said() if isinstance(one, Answer)]
+        return said[-1]
+
+    async def answer_for(self, request: Request) -> Answer | None:
+        """The answer; None if the client has gone away before, and the request was stopped."""
+        answer, gone = asyncio.create_task(self.answer()), asyncio.create_task(_gone(request))
+        try:
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()
+            gone.cancel()
+        await self.stop()
+        return None
+
+    async def stop(self) -> None:
+        """Stop the request, unless it was not accepted, or has ended."""
+        await asyncio.wait({self._taken})
+        if self._taken.exception() is None:
+            await self._requests.cancel(self._caller, self.request_id)
+
+
+def check_answered(story: RequestTrace) -> None:
+    """Raise unless a request that has ended has an answer, which may be partial.
+
+    Raises:
+        HuggingGPTError: it failed, or was cancelled.
+    """
+    if story.status is RequestStatus.CANCELLED:
+        raise RequestClosedError(story.error or "The request was cancelled.")
+    if story.status is RequestStatus.FAILED:
+        raise rebuilt(story.error_type, story.error or "The request failed.")
+
+
+class Stream(StreamingResponse):
+    """Server-sent events.
+
+    Args:
+        events: the events, as text.
+        answering: the request to stop if the client goes away before the end; None to let it go on.
+    """
+
+    def __init__(self, events: AsyncIterator[str], answering: Answering | None = None) -> None:
+        super().__init__(
+            self._to_the_end(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+        self._answering = answering
+        self._ended = False
+
+    async def _to_the_end(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for event in events:
+            yield event
+        self._ended = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        with suppress(ClientDisconnect):
+            await super().__call__(scope, receive, send)
+        if not self._ended and self._answering is not None:
+            await self._answering.stop()
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,92 @@
+"""The answer to a request, as a chat application shows it."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apps.http.events import Ended
+from apps.http.paths import FILES
+from hugginggpt.artifacts import Artifact
+from hugginggpt.services import get_store
+
+_LINK = re.compile(rf"!?\[((?:[^\[\]\\]|\\.){{0,500}})\]\([^()\s]{{0,300}}{re.escape(FILES)}/[^()\s]{{0,900}}\)")
+_THOUGHTS = (('<details type="reasoning"', "</details>"), ("<think>", "</think>"))
+_MARKS = re.compile(r"[\[\]\\`*_<>]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer.
+
+    Attributes:
+        said: Markdown with links to the files that it names; JSON, if the request has a schema.
+        media: links to pictures, recordings and videos that it does not name.
+        prompt_tokens: what the controller has read for it.
+        completion_tokens: what the controller has written for it.
+    """
+
+    said: str
+    media: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def text(self) -> str:
+        """The whole answer."""
+        return "\n\n".join((self.said, *self.media))
+
+
+def answer_of(ended: Ended) -> Answer:
+    """The answer to a request that has ended.
+
+    Args:
+        ended: the request; its report has the addresses of the files for the client.
+    """
+    report = ended["report"]
+    text: str = report["response"] or ""
+    addresses = {file["sha256"]: file["path"] for file in report["files"]}
+    unnamed: list[str] = []
+    for file in ended["files"]:
+        artifact = Artifact.model_validate(file["artifact"])
+        address = addresses.get(artifact.sha256)
+        if address is None:
+            continue
+        place = get_store().address(artifact)
+        if ended["form"]:
+            text = text.replace(json.dumps(place, ensure_ascii=False)[1:-1], address)
+            continue
+        link = _link(file["name"] + artifact.ending, address, artifact)
+        path = f"(?:{re.escape(place)}|{re.escape(address)})"
+        named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(address, link), text)
+        if named == text and artifact.preview is None:
+            unnamed.append(link)
+        text = named
+    calls = report["controller"]
+    return Answer(text, tuple(unnamed), calls["prompt_tokens"], calls["completion_tokens"])
+
+
+def _put(address: str, link: str) -> Callable[[re.Match[str]], str]:
+    """What takes the place of a file's path: its address where there is a link already, else a link."""
+    return lambda match: link if match["written"] is None else address
+
+
+def _link(name: str, address: str, artifact: Artifact) -> str:
+    shown = _MARKS.sub(lambda match: f"\\{match[0]}", name)
+    return f"{'!' if artifact.mime.startswith('image/') else ''}[{shown}]({address})"
+
+
+def without_links(text: str) -> str:
+    """An answer that a client quotes, with the names of our files in the place of links, and without its thoughts."""
+    for opening, closing in _THOUGHTS:
+        text = _without(text, opening, closing)
+    return _LINK.sub(r"\1", text).strip()
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """The text without what is from an opening to the next closing."""
+    kept, at = [], 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(closing)
+    return "".join((*kept, text[at:]))
