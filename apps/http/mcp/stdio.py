@@ -18,9 +18,9 @@ from apps.http.events import Planned, Progress, Standing
 from apps.http.files import MEDIA_TYPE
 from apps.http.mcp import prepare
 from apps.http.mcp.backend import Content, check_size, failure
-from apps.http.paths import API, FILES
+from apps.http.paths import API
 from hugginggpt.errors import HuggingGPTError, UsageError, rebuilt
-from hugginggpt.file_links import signed_path
+from hugginggpt.file_links import FILES, signed_path
 from hugginggpt.origin import Door
 from hugginggpt.submission import Cancelled
 from hugginggpt.text import one_line

@@ -9,11 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from apps.http.addresses import Address
 from apps.http.callers import Caller
 from apps.http.openai.answers import Answer, answer_of
 from apps.http.openai.asked import Asked
 from apps.http.openai.progress import Thoughts
-from apps.http.requests import Address, Requests, Watch
+from apps.http.requests import Requests, Watch
 from apps.http.uploads import kept
 from hugginggpt.errors import RequestClosedError, rebuilt
 from hugginggpt.origin import Door

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.http.events import Ended
-from apps.http.paths import FILES
 from hugginggpt.artifacts import Artifact
+from hugginggpt.file_links import FILES
 from hugginggpt.services import get_store
 
 _LINK = re.compile(rf"!?\[((?:[^\[\]\\]|\\.){{0,500}})\]\([^()\s]{{0,300}}{re.escape(FILES)}/[^()\s]{{0,900}}\)")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
+from apps.http.addresses import Address
 from apps.http.callers import Caller
 from apps.http.openai.answers import answer_of, without_links
 from apps.http.openai.messages import Message
-from apps.http.requests import Address, Requests, Watch
+from apps.http.requests import Requests, Watch
 
 MOST_LOOKED_AT = 100
 """Of how many of the caller's latest requests the answer may be the one that was quoted."""

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.responses import Response as HTTPResponse
 
+from apps.http.addresses import Address
 from apps.http.callers import caller_of
 from apps.http.openai.answering import FIRST_SECONDS, Answering, Said, Stream, check_answered
 from apps.http.openai.answers import Answer, answer_of
@@ -22,7 +23,7 @@ from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
 from apps.http.openai.responses import Response
 from apps.http.openai.wrapping import unwrapped
-from apps.http.requests import Address, Requests, Watch
+from apps.http.requests import Requests, Watch
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.file_links import signed_path
 from hugginggpt.results import RequestStatus

@@ -35,7 +35,7 @@ audio {width: 320px; max-width: 100%}
 def mounted(app: FastAPI, requests: Requests) -> FastAPI:
     """The page on an application."""
     blocks = _Blocks(requests).made()
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         blocks,
         path="/",
@@ -49,6 +49,7 @@ def mounted(app: FastAPI, requests: Requests) -> FastAPI:
         mcp_server=False,
         show_error=False,
     )
+    return app
 
 
 class _Blocks:
