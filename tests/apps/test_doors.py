@@ -1,19 +1,42 @@
-"""The page in a real browser: ask, see and hear, go on, edit the plan, look at earlier requests."""
+"""Every door of a real installation: the page in a real browser, and the same request by each of them."""
 
+import asyncio
+import base64
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import httpx
 import pytest
+from openai import OpenAI
 
 from apps.http.paths import ENTER
 from apps.http.sessions import make_link_token
+from hugginggpt.service_key import read_key
+from hugginggpt.services import get_trace, reset
+from hugginggpt.trace.story import RequestTrace
 from tests.apps.installation import Installation
 from tests.browser import CHROMIUM, Page, browser
+from tests.servers import wait_until
 
-pytest.importorskip("gradio", reason="the extra web is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+pytest.importorskip("gradio", reason="the extra `web` is not installed")
+pytest.importorskip("fastmcp", reason="the extra `mcp` is not installed")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+EDGES = "Draw the edges of this picture"
+PYTHON = """
+import sys
+
+from flows.answer import answer_request
+
+answer_request(sys.argv[1], files=[sys.argv[2]])
+"""
 
 WATCH = """
 window.wrong = [];
@@ -86,6 +109,7 @@ def open_part(page: Page, title: str) -> None:
     page.run(f"[...document.querySelectorAll('button')].find((b) => b.innerText.includes({title!r})).click()")
 
 
+@needs_browser
 def test_a_request_is_answered_in_sound_that_plays(page: Page) -> None:
     ask(page, "Say 'Hello my friend' aloud")
     said = wait_until_answered(page, 1)
@@ -94,12 +118,13 @@ def test_a_request_is_answered_in_sound_that_plays(page: Page) -> None:
     assert page.wait("document.querySelector('.plan img')?.naturalWidth > 100")
 
 
+@needs_browser
 def test_a_picture_is_read_and_the_conversation_goes_on(page: Page, here: Installation, tmp_path: Path) -> None:
     node = page.call("DOM.getDocument")["root"]["nodeId"]
     picker = page.call("DOM.querySelector", nodeId=node, selector="input[type=file]")["nodeId"]
     page.call("DOM.setFileInputFiles", nodeId=picker, files=[str(here.photo)])
     page.wait("document.body.innerHTML.includes('photo.png')")
-    ask(page, "Draw the edges of this picture")
+    ask(page, EDGES)
     wait_until_answered(page, 2)
     assert page.wait("[...document.querySelectorAll('img[src*=\"/api/v1/files/\"]')].at(-1)?.naturalWidth === 64")
     requests = json.loads(here.run("trace", "list", "--json").stdout)
@@ -107,6 +132,7 @@ def test_a_picture_is_read_and_the_conversation_goes_on(page: Page, here: Instal
     assert {request["door"] for request in requests} == {"page"}
 
 
+@needs_browser
 def test_an_edited_plan_runs_again_and_a_step_that_fails_is_shown_as_such(page: Page) -> None:
     open_part(page, "Edit the plan")
     page.wait("[...document.querySelectorAll('textarea')].some((field) => field.value.includes('\"task\"'))")
@@ -120,6 +146,7 @@ def test_an_edited_plan_runs_again_and_a_step_that_fails_is_shown_as_such(page: 
     assert "Failed." in said
 
 
+@needs_browser
 def test_an_earlier_request_can_be_looked_at(page: Page) -> None:
     open_part(page, "New conversation")
     page.wait("document.querySelectorAll('.message.bot, .bot.message').length === 0")
@@ -134,6 +161,7 @@ def test_an_earlier_request_can_be_looked_at(page: Page) -> None:
     page.wait("document.querySelector(\"audio[src*='/api/v1/files/']\") !== null")
 
 
+@needs_browser
 def test_the_page_is_usable_on_a_phone_and_says_nothing_to_the_console(page: Page) -> None:
     assert page.run("window.wrong") == []
     page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
@@ -144,3 +172,133 @@ def test_the_page_is_usable_on_a_phone_and_says_nothing_to_the_console(page: Pag
         " && !n.startsWith('data:') && !n.startsWith('blob:'))"
     )
     assert foreign == []
+
+
+@pytest.fixture
+def key(here: Installation) -> str:
+    """The owner's key."""
+    found = read_key(here.home)
+    assert found is not None
+    return found
+
+
+def stories(here: Installation) -> list[RequestTrace]:
+    """The requests of an installation, newest first."""
+    with mock.patch.dict(os.environ, here.environment, clear=True):
+        reset()
+        try:
+            requests = get_trace().requests
+            return [requests.get(summary.request_id) for summary in requests.latest(50)]
+        finally:
+            reset()
+
+
+def by_command_line(here: Installation, key: str) -> None:
+    assert here.run("ask", EDGES, "--file", here.photo).returncode == 0
+
+
+def by_python(here: Installation, key: str) -> None:
+    environment = here.environment | {"PREFECT_API_URL": here.api, "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-c", PYTHON, EDGES, str(here.photo)]
+    subprocess.run(command, cwd=here.folder, env=environment, check=True, capture_output=True)
+
+
+def by_prefect(here: Installation, key: str) -> None:
+    here.submit(EDGES)
+
+
+def by_http(here: Installation, key: str) -> None:
+    url, headers = f"{here.state['service_url']}/api/v1/requests", {"Authorization": f"Bearer {key}"}
+    files = [("files", ("photo.png", here.photo.read_bytes()))]
+    taken = httpx.post(url, headers=headers, data={"request": EDGES}, files=files, timeout=60).raise_for_status()
+    with httpx.stream("GET", f"{url}/{taken.json()['request_id']}/events", headers=headers, timeout=60) as events:
+        assert "event: ended" in events.read().decode()
+
+
+def by_openai(here: Installation, key: str) -> None:
+    said = openai(here, key).chat.completions.create(model="hugginggpt", messages=[question(here)])
+    assert "/api/v1/files/" in str(said.choices[0].message.content)
+
+
+def by_mcp(here: Installation, key: str) -> None:
+    from fastmcp import Client
+    from fastmcp.client.transports import StreamableHttpTransport
+
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{here.state['service_url']}/api/v1/files"
+    sent = httpx.post(url, headers=headers, files=[("files", ("photo.png", here.photo.read_bytes()))], timeout=60)
+
+    async def call() -> None:
+        transport = StreamableHttpTransport(f"{here.state['service_url']}/mcp", headers=headers)
+        async with Client[Any](transport) as client:
+            await client.call_tool("ask", {"request": EDGES, "files": [sent.json()[0]["reference"]]})
+
+    asyncio.run(call())
+
+
+def openai(here: Installation, key: str) -> OpenAI:
+    """A client of OpenAI's protocol."""
+    return OpenAI(base_url=f"{here.state['service_url']}/v1", api_key=key, max_retries=0)
+
+
+def question(here: Installation) -> Any:
+    """The request as a message."""
+    data = f"data:image/png;base64,{base64.b64encode(here.photo.read_bytes()).decode()}"
+    parts = [
+        {"type": "text", "text": EDGES},
+        {"type": "file", "file": {"filename": "photo.png", "file_data": data}},
+    ]
+    return {"role": "user", "content": parts}
+
+
+DOORS: dict[str, Callable[[Installation, str], None]] = {
+    "command line": by_command_line,
+    "python": by_python,
+    "prefect": by_prefect,
+    "http": by_http,
+    "openai": by_openai,
+    "mcp": by_mcp,
+}
+
+
+def test_the_same_request_by_every_door_gives_the_same_rows(here: Installation, key: str) -> None:
+    before = len(stories(here))
+    for enter in DOORS.values():
+        enter(here, key)
+    wait_until(lambda: all(story.finished_at for story in stories(here)) and len(stories(here)) == before + len(DOORS))
+    found = {story.door: story for story in stories(here)[: len(DOORS)]}
+    assert found.keys() == DOORS.keys()
+    if CHROMIUM is not None:
+        found["page"] = next(story for story in stories(here) if (story.door, story.text) == ("page", EDGES))
+
+    def rows(story: RequestTrace) -> Any:
+        tasks = [
+            (task.task, task.args, task.selection and task.selection.choice.chosen.card.id) for task in story.tasks
+        ]
+        files = [(file.task_id, file.artifact.sha256, file.artifact.mime) for file in story.files]
+        resources = [(resource.name, resource.artifact.sha256) for resource in story.resources if not resource.earlier]
+        return story.text, story.status, story.response, resources, tasks, files
+
+    (first, *others) = found.values()
+    assert first.status == "completed" and first.files
+    for other in others:
+        assert rows(other) == rows(first), other.door
+
+
+@needs_browser
+def test_a_conversation_of_the_page_goes_on_elsewhere(page: Page, here: Installation, key: str) -> None:
+    open_part(page, "New conversation")
+    page.wait("document.querySelectorAll('.message.bot, .bot.message').length === 0")
+    ask(page, "Say 'Good evening' aloud")
+    wait_until_answered(page, 1)
+    begun = stories(here)[0]
+    messages: Any = [
+        {"role": "user", "content": begun.text},
+        {"role": "assistant", "content": "Good evening\nSpeech: speech.wav"},
+        {"role": "user", "content": "Say it again, but in other words: 'Good night'"},
+    ]
+    openai(here, key).chat.completions.create(model="hugginggpt", messages=messages)
+    assert here.run("ask", "Say 'Sleep well' aloud", "--continue").returncode == 0
+    latest = stories(here)[:3]
+    assert [story.door for story in latest] == ["command line", "openai", "page"]
+    assert {story.conversation_id for story in latest} == {begun.conversation_id}
