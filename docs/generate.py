@@ -17,13 +17,14 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import Column
 from sqlalchemy.dialects import sqlite
 
+import hugginggpt.trace.tables  # noqa: F401 - it fills the metadata
 from apps.cli.main import main as command_line
 from apps.cli.text import size
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.kinds import KindSupport, supported_kinds
 from hugginggpt.plan.notation import word_of
 from hugginggpt.settings import Settings
-from hugginggpt.trace.tables import Base
+from hugginggpt.trace.columns import Base
 
 FOLDER = Path(__file__).parent
 WIDTH = 80

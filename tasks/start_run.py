@@ -17,7 +17,7 @@ from hugginggpt.deployments import deployment_of
 from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file, get_settings
-from hugginggpt.trace.lifecycle import SHOWN_CHARS
+from hugginggpt.trace.sameness import SHOWN_CHARS
 from hugginggpt.up_state import wake_flow_workers
 from tasks.ui.runs import run_name
 

@@ -1,6 +1,7 @@
 """Recordings as recorders, phones and browsers write them."""
 
 import io
+import os
 import struct
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ def recorded(
         for part in (*resampler.resample(sound), *resampler.resample(None)):
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
+    # As root, SVT-AV1 makes this a real-time thread, and so would all be that it starts from now on.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return buffer.getvalue()
 
 

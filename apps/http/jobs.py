@@ -82,7 +82,7 @@ def answer(connection: Connection, asked: dict[str, Any], sent: Sender) -> None:
         from apps import answering
         from hugginggpt.request import RequestOptions
         from hugginggpt.submission import Submission
-        from hugginggpt.trace.lifecycle import SHOWN_CHARS
+        from hugginggpt.trace.sameness import SHOWN_CHARS
 
         submission = Submission.model_validate(asked)
         options = RequestOptions(**submission.options)

@@ -3,8 +3,6 @@
 `Lifecycle` is what other modules call; the functions below it work on an open session, for the other topics too.
 """
 
-import hashlib
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -35,6 +33,7 @@ from hugginggpt.trace.rows import (
     no_task,
     store_results,
 )
+from hugginggpt.trace.sameness import check_resumed, hash_of
 from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
 from hugginggpt.trace.tables import (
     ConversationRow,
@@ -47,9 +46,6 @@ from hugginggpt.trace.tables import (
 
 NO_LONGER_HELD = "Its process no longer works on the request."
 """Why a life is over: its process ended, or another process took over."""
-
-SHOWN_CHARS = 1000
-"""A flow run for a request in line gets the request's id and this many characters of its text, and nothing else."""
 
 _CANCELLED = "The request was cancelled before this task was done."
 _CANCELLED_BEFORE = "The request was cancelled before this task ran."  # what an older version wrote
@@ -287,7 +283,7 @@ def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
         "conversation_id": conversation_id,
         "text": asked.text,
         "options": asked.options,
-        "asked_sha256": _hash_of(asked, asked.text),
+        "asked_sha256": hash_of(asked, asked.text),
         "status": RequestStatus.QUEUED,
         "life": 0,
         "starts": 1,
@@ -304,33 +300,6 @@ def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
     if asked.webhook is not None:
         session.add(WebhookRow(request_id=request_id, url=asked.webhook, tries=0, next_try_at=now))
     return session.get_one(RequestRow, request_id)
-
-
-def check_same(request: RequestRow, asked: AskedRequest) -> None:
-    """Raise unless this asks the same as the known request.
-
-    Raises:
-        RequestIdError: it is not.
-    """
-    # Rows of older versions have no hash.
-    if _hash_of(asked, asked.text) != (request.asked_sha256 or _hash_of(asked, request.text)):
-        raise RequestIdError(f"The id {request.id} belongs to a different request: give this one another id.")
-
-
-def check_resumed(request: RequestRow, asked: AskedRequest) -> None:
-    """Raise unless this is the known request, in full or in the short form that a flow run gets.
-
-    Raises:
-        RequestIdError: it is neither.
-    """
-    given = asked.resources or asked.options.get("plan")
-    if given or asked.text not in ("", request.text, request.text[:SHOWN_CHARS]):
-        check_same(request, asked)
-
-
-def _hash_of(asked: AskedRequest, text: str) -> str:
-    parts = [text, [resource.artifact.sha256 for resource in asked.resources], asked.options.get("plan")]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _end_life_of_dead(

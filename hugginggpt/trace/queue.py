@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from hugginggpt.errors import HuggingGPTError, RequestClosedError
 from hugginggpt.results import RequestStatus
 from hugginggpt.trace.database import Database
-from hugginggpt.trace.lifecycle import check_resumed, check_same, create, end_life, finish
+from hugginggpt.trace.lifecycle import create, end_life, finish
 from hugginggpt.trace.rows import MOST_ROWS, OPEN, locked, locked_known, no_such
+from hugginggpt.trace.sameness import check_resumed, check_same
 from hugginggpt.trace.story import AskedRequest, EndedRun, WaitingRequest
 from hugginggpt.trace.tables import FlowRunRow, RequestRow
 

@@ -13,17 +13,15 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Artifact
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.conversation import result_name
-from hugginggpt.errors import TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import EarlierResult, Exchange
 from hugginggpt.resource import Parts, Resource
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
-from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.plans import earlier_plans, plan_of, task_rows
-from hugginggpt.trace.rows import MOST_ROWS, SHOWN_ID, died, no_such
+from hugginggpt.trace.rows import MOST_ROWS, died, find_id
 from hugginggpt.trace.story import (
     Attempt,
     CallTrace,
@@ -67,7 +65,7 @@ class Requests:
             TraceError: no request, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
-            request_id = _find_id(session, RequestRow, id_or_prefix, key)
+            request_id = find_id(session, RequestRow, id_or_prefix, key)
             return _story_of(session, request_id, self._database.now(session))
 
     def knows(self, request_id: str) -> bool:
@@ -146,7 +144,7 @@ class Requests:
             TraceError: no conversation, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
-            return _find_id(session, ConversationRow, id_or_prefix, key)
+            return find_id(session, ConversationRow, id_or_prefix, key)
 
     def latest_conversation(self, *, key: str | None = None) -> str | None:
         """The conversation of the newest request, or of the newest made with a key; None if there is none."""
@@ -216,39 +214,6 @@ class Requests:
                 _turn(number, request, Plan(tasks=tuple(tasks[request])), outputs[request.id], files[request.id])
                 for number, request in numbered.items()
             ]
-
-
-def _find_id(
-    session: Session, table: type[RequestRow] | type[ConversationRow], prefix: str, key: str | None = None
-) -> str:
-    """The one request or conversation whose id is, or begins with, the given text.
-
-    Args:
-        session: an open session.
-        table: where to look.
-        prefix: the text.
-        key: only requests, and conversations with requests, that were made with the key of this name.
-
-    Raises:
-        TraceError: there is none, or more than one.
-    """
-    what = "request" if table is RequestRow else "conversation"
-    if not is_storable(prefix):
-        raise no_such(what, prefix, "an id consists of letters and digits")
-    ids = select(table.id)
-    if key is not None:
-        made = RequestRow.id if table is RequestRow else RequestRow.conversation_id
-        ids = ids.where(table.id.in_(select(made).where(RequestRow.key_name == key)))
-    if session.scalar(ids.where(table.id == prefix)) is not None:
-        return prefix
-    begins = table.id.startswith(prefix, autoescape=True)
-    found = session.scalars(ids.where(begins).order_by(table.id).limit(4)).all() if prefix else []
-    if not found:
-        raise no_such(what, prefix)
-    if len(found) > 1:
-        some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
-        raise TraceError(f"Several {what}s begin with '{one_line(prefix, SHOWN_ID)}' ({some}): give more of the id.")
-    return found[0]
 
 
 def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:

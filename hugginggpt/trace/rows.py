@@ -14,10 +14,11 @@ from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.holder import is_dead
 from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
-from hugginggpt.text import one_line
+from hugginggpt.text import is_storable, one_line
+from hugginggpt.trace.columns import Base
 from hugginggpt.trace.tables import (
     ArtifactRow,
-    Base,
+    ConversationRow,
     ExpertRunRow,
     PlannedTaskRow,
     RequestResourceRow,
@@ -49,6 +50,39 @@ def insert_for(session: Session, table: type[Base] | Table) -> "postgresql.Inser
 def no_such(what: str, id_: str, remedy: str = "`hugginggpt trace list` shows those there are") -> TraceError:
     """The error for an id that is not in the trace."""
     return TraceError(f"There is no {what} '{one_line(id_, SHOWN_ID)}' in the trace: {remedy}.")
+
+
+def find_id(
+    session: Session, table: type[RequestRow] | type[ConversationRow], prefix: str, key: str | None = None
+) -> str:
+    """The one request or conversation whose id is, or begins with, the given text.
+
+    Args:
+        session: an open session.
+        table: where to look.
+        prefix: the text.
+        key: only requests, and conversations with requests, that were made with the key of this name.
+
+    Raises:
+        TraceError: there is none, or more than one.
+    """
+    what = "request" if table is RequestRow else "conversation"
+    if not is_storable(prefix):
+        raise no_such(what, prefix, "an id consists of letters and digits")
+    ids = select(table.id)
+    if key is not None:
+        made = RequestRow.id if table is RequestRow else RequestRow.conversation_id
+        ids = ids.where(table.id.in_(select(made).where(RequestRow.key_name == key)))
+    if session.scalar(ids.where(table.id == prefix)) is not None:
+        return prefix
+    begins = table.id.startswith(prefix, autoescape=True)
+    found = session.scalars(ids.where(begins).order_by(table.id).limit(4)).all() if prefix else []
+    if not found:
+        raise no_such(what, prefix)
+    if len(found) > 1:
+        some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
+        raise TraceError(f"Several {what}s begin with '{one_line(prefix, SHOWN_ID)}' ({some}): give more of the id.")
+    return found[0]
 
 
 def locked(session: Session, request_id: str) -> RequestRow | None:

@@ -19,10 +19,10 @@ from sqlalchemy import text
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, TraceError
 from hugginggpt.results import TaskStatus
 from hugginggpt.settings import Settings
+from hugginggpt.trace.columns import Base
 from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.migrate import HEAD, MIGRATIONS, migrate
 from hugginggpt.trace.store import Trace
-from hugginggpt.trace.tables import Base
 from tests.trace.samples import begin, planned, result, run_of
 
 PASSWORD = "s3cret-pässword"

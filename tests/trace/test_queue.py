@@ -10,8 +10,8 @@ from hugginggpt.costs import Budget
 from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
 from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.lifecycle import SHOWN_CHARS
 from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS
+from hugginggpt.trace.sameness import SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import AskedRequest
 from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, finish, planned, result, run_of

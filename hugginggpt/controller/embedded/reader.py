@@ -23,7 +23,8 @@ from hugginggpt.controller.passages import by_relevance
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
-from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
+from hugginggpt.setting_types import NO_ADAPTER
+from hugginggpt.settings import Settings, data_folder
 from hugginggpt.text import visible
 
 if TYPE_CHECKING:

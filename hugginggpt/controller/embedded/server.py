@@ -30,7 +30,8 @@ from hugginggpt.controller.embedded.model import (
 from hugginggpt.controller.prompts import MORE_CONTEXT, Room
 from hugginggpt.errors import ControllerError
 from hugginggpt.memory import memory_budget
-from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
+from hugginggpt.setting_types import NO_ADAPTER
+from hugginggpt.settings import Settings, data_folder
 
 # Room for texts with more tokens than estimated: SmolLM2 spends one token on each digit.
 _SERVER_TOKENS = 2 * CONTEXT_TOKENS

@@ -11,8 +11,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from hugginggpt.settings import get_settings
+from hugginggpt.trace import tables  # noqa: F401 - it fills the metadata
+from hugginggpt.trace.columns import Base, CleanText, UTCDateTime
 from hugginggpt.trace.database import make_engine, parse_url
-from hugginggpt.trace.tables import Base, CleanText, UTCDateTime
 
 
 def _plain_type(kind: str, item: Any, autogenerating: object) -> str | Literal[False]:
