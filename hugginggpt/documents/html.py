@@ -39,7 +39,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         ContentProblem: there is too much in it.
     """
     reader = Reader(budget)
-    markup = texts.decoded(data, max_chars=budget.limits.characters)
+    markup = texts.decoded(data)
     text = reader.text(markup.text)
     return Contents((Page(text),), tuple(reader.tables), notes=tuple(filter(None, [markup.note])))
 

@@ -379,7 +379,7 @@ def _is_value(cell: str) -> bool:
     digits = sum(character.isdigit() for character in written)
     if is_number(cell) or _UNIT.fullmatch(cell):
         return True
-    return digits >= len(written) / 2 and not written[0].isalpha()
+    return digits >= len(written) / 2 and bool(written) and not written[0].isalpha()
 
 
 def _may_be_joined(above: Sequence[str], below: Sequence[str]) -> bool:
