@@ -234,14 +234,13 @@ def test_the_key_is_the_owner_s_and_goes_only_to_who_has_it(here: Installation, 
 
 
 def test_what_is_asked_wrongly_is_refused(here: Installation, hugginggpt: Run) -> None:
-    assert call(here, "POST", "/requests", {"request": "Read it"})[0] == 422
-    assert call(here, "POST", "/requests", {"id": "a b", "request": "Read it", "start": "later"}) == (
-        409,
-        {
-            "type": "RequestIdError",
-            "message": "The request id 'a b' is not valid: use letters, digits, '.', '_' and '-'.",
-        },
-    )
+    assert call(here, "POST", "/requests", {"files": []})[0] == 422
+    said = {
+        "type": "RequestIdError",
+        "message": "The request id 'a b' is not valid: use letters, digits, '.', '_' and '-'.",
+    }
+    asked = {"id": "a b", "request": "Read it", "start": "later"}
+    assert call(here, "POST", "/requests", asked) == (409, {**said, "error": said})
     assert call(here, "POST", "/requests", {"id": "ab", "request": "Read it", "urgent": True})[0] == 422
     assert call(here, "GET", "/requests/typo")[0] == 404
     assert call(here, "GET", "/requests/typo/events?since=2026-01-01T00:00:00Z")[0] == 404

@@ -100,7 +100,7 @@ def begin(trace: Trace, **changes: Any) -> OpenedRequest:
         "holder": holder_name(),
         "lease_seconds": 60.0,
     } | changes
-    asked = AskedRequest(**{name: values.pop(name) for name in AskedRequest.model_fields})
+    asked = AskedRequest(**{name: values.pop(name) for name in AskedRequest.model_fields if name in values})
     return trace.lifecycle.open(asked, **values)
 
 
