@@ -30,7 +30,7 @@ def serve(host: str, port: int) -> int:
     """Run the page and the HTTP service without the other parts of `up`.
 
     They use the Prefect server that PREFECT_API_URL names, and the trace and the artifact store of the settings, which
-    its flow workers have to share. Beyond loopback, --host needs the same as `hugginggpt up --service-host`.
+    its flow workers have to share. Beyond loopback, --host needs the same as `hugginggpt up`.
     """
     from hugginggpt.environment import prepare
 

@@ -22,7 +22,7 @@ async def enter(request: Request, token: str = "") -> Response:
     request.app.state.page.prepare()
     if token != "" and await run_in_threadpool(_is_new, token):
         return _let_in(request, "")
-    used = "This link was used before: `hugginggpt open` makes another." if token else ""
+    used = "This link was used before: `hugginggpt page` makes another." if token else ""
     return HTMLResponse(_page(used), 403 if token else 200)
 
 
@@ -63,6 +63,6 @@ def _page(problem: str) -> str:
 <style>body{{font:16px system-ui,sans-serif;max-width:28rem;margin:4rem auto;padding:0 1rem}}
 input{{width:100%;font:inherit;padding:.5rem;box-sizing:border-box}}button{{font:inherit;padding:.5rem 1rem}}</style>
 </head><body><h1>HuggingGPT</h1>{said}
-<p>Open the link that <code>hugginggpt up</code> or <code>hugginggpt open</code> prints, or give a key.</p>
+<p>Open the link that <code>hugginggpt up</code> or <code>hugginggpt page</code> prints, or give a key.</p>
 <form method="post" action="{ENTER}"><p><label>Key <input name="key" type="password" required autofocus></label></p>
 <p><button>Enter</button></p></form></body></html>"""

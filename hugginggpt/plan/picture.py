@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from hugginggpt.text import one_line
+from hugginggpt.text import one_line, visible
 
 _WIDTH, _HEIGHT = 250, 58
 _GAP_X, _GAP_Y = 24, 34
@@ -57,7 +57,7 @@ def draw(boxes: Mapping[int, Box]) -> str:
             places[id_] = left + column * (_WIDTH + _GAP_X), _MARGIN + number * (_HEIGHT + _GAP_Y)
     lines = [_edge(places[k], places[id_]) for id_, box in boxes.items() for k in box.after]
     drawn = [_box(places[id_], id_, box) for id_, box in boxes.items()]
-    said = escape("; ".join(f"{id_} {box.title}: {box.state}" for id_, box in boxes.items()) or "no tasks")
+    said = escape(visible("; ".join(f"{id_} {box.title}: {box.state}" for id_, box in boxes.items())) or "no tasks")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" font-family="system-ui,sans-serif"><title>{said}</title>{"".join([*lines, *drawn])}</svg>'
@@ -98,8 +98,8 @@ def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
 def _box(place: tuple[float, float], id_: int, box: Box) -> str:
     fill, line, sign = _LOOKS[box.state]
     x, y = place
-    title = escape(one_line(f"{id_} · {box.title}", _MOST_TITLE))
-    below = escape(one_line(box.below, _MOST_BELOW))
+    title = escape(one_line(visible(f"{id_} · {box.title}"), _MOST_TITLE))
+    below = escape(one_line(visible(box.below), _MOST_BELOW))
     return (
         f'<g><rect x="{x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="{line}" '
         f'stroke-width="1.5"/><text x="{x + 12:g}" y="{y + 24:g}" font-size="14" fill="#111827">{title}</text>'

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz.case import PATIENCE, Case
+from tests.fuzz.case import Case
 from tests.fuzz.material import changed, characters, damaged, picked, pumped, raw, value
 
 SECRET = "what-only-the-owner-may-read"
@@ -32,6 +32,8 @@ SCRAPS = (
 SOURCES = ("{secret}", "file://{secret}", "artifact://{sha256}/a.txt", "/etc/passwd", "http://127.0.0.1/", "data:,x")
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+PATIENCE = 120.0
+"""The first call of the page imports Gradio."""
 _MOST_READ = 2**21
 _SILENCE_SECONDS = 0.5
 """What is damaged may announce more than it sends."""
@@ -78,7 +80,7 @@ class Doors:
             LOOPBACK_NAMES,
             lambda scope: follows_signed_link(OWNER, scope),
         )
-        server = uvicorn.Server(uvicorn.Config(served, log_level="warning", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(served, log_level="warning"))
         listening = socket.create_server(("127.0.0.1", 0))
         self._address = listening.getsockname()
         threading.Thread(target=server.run, args=([listening],), daemon=True).start()
@@ -97,7 +99,7 @@ class Doors:
             ("damaged", 2, lambda: damaged(rng, self._call(rng, self._body(rng)), 300)),
         )
         how, call = picked(rng, makers)
-        return Case(f"the HTTP service: {how}", call, lambda: self._send(call))
+        return Case(f"the HTTP service: {how}", call, lambda: self._send(call), patience=PATIENCE)
 
     def _call(self, rng: random.Random, body: bytes, content_type: str = "application/json") -> bytes:
         path = self._filled(rng.choice(PATHS))
@@ -157,7 +159,7 @@ class Doors:
         return text
 
     def _send(self, call: bytes) -> None:
-        with socket.create_connection(self._address, timeout=20) as connection:
+        with socket.create_connection(self._address, timeout=PATIENCE) as connection:
             try:
                 connection.sendall(call)
                 answer = _all_of(connection)
