@@ -7,7 +7,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate
 from hugginggpt.plan import PlannedTask
+from hugginggpt.progress import ListProgress, on_element, report
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.stored_inputs import InputReader, stored_inputs
@@ -163,9 +164,13 @@ def _run_items(
         context.slot(candidate, deadline),
     ):
         for group in _groups(elements, InputReader(context.store), at_once, deadline):
-            done = _run_together(expert, model, group, deadline) if len(group) > 1 else {}
+            done: dict[int, object] = {}
+            if len(group) > 1:
+                with _working_on(bound, len(items)):
+                    done = _run_together(expert, model, group, deadline)
             for position in range(len(group)):
-                made = _item(capability, expert, model, group[position], done.pop(position, _NOT_RUN), context)
+                with _working_on(bound, len(items)):
+                    made = _item(capability, expert, model, group[position], done.pop(position, _NOT_RUN), context)
                 if isinstance(made, HuggingGPTError):
                     failed += 1
                     items.append(ItemResult(error=made.message))
@@ -176,7 +181,15 @@ def _run_items(
     if failure is not None and failed == len(items):
         raise failure
     deadline.check_cancelled()
+    if len(items) > 1:
+        report(ListProgress(len(items), len(items), first_page=bound.first_page))
     return tuple(items)
+
+
+def _working_on(bound: BoundTask, done: int) -> AbstractContextManager[object]:
+    """Report that the next element of a list is worked on; a single input is not worth a word."""
+    count = len(bound.items)
+    return on_element(ListProgress(done, count, first_page=bound.first_page)) if count > 1 else nullcontext()
 
 
 _Read = Mapping[str, Any] | HuggingGPTError

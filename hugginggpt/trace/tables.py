@@ -301,7 +301,7 @@ class ExpertRunRow(Base):
     status: Mapped[str] = mapped_column(
         doc="`running`, `completed`, `failed`, or `interrupted` if its process was stopped or died"
     )
-    progress: Mapped[str | None] = mapped_column(doc="the latest progress, such as `12 of 25 steps`")
+    progress: Mapped[str | None] = mapped_column(doc="the latest progress, such as `12 of 25 steps` or `page 7 of 30`")
     error: Mapped[str | None]
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     passing: Mapped[bool] = mapped_column(doc="whether the failure may be temporary, so the model is tried again")

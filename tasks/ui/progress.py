@@ -13,7 +13,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run, task_run
 
 from hugginggpt.plan import PlannedTask
-from hugginggpt.progress import Progress, listening
+from hugginggpt.progress import ListProgress, Progress, listening
 from hugginggpt.request_run import RequestRun
 from tasks.recording import recording
 from tasks.ui.markdown import as_cell
@@ -54,6 +54,7 @@ class _ProgressShown:
             if run_id is not None
         }
         self._artifact: UUID | None = None
+        self._began = time.monotonic()
         self._next = 0.0
         self._latest: Progress | None = None
         self._lock = threading.Lock()
@@ -63,7 +64,7 @@ class _ProgressShown:
     def __call__(self, progress: Progress) -> None:
         """Show the progress: the end always, everything before it at most once a second."""
         now = time.monotonic()
-        if progress == self._latest or (progress.done < progress.total and now < self._next):
+        if progress == self._latest or (progress.share < 1 and now < self._next):
             return
         self._next, self._latest = now + EVERY_SECONDS, progress
         with self._lock:
@@ -91,7 +92,9 @@ class _ProgressShown:
         if attempt is not None:
             with recording(f"The progress of '{self._name}'"):
                 self._run.trace.record_progress(attempt, str(progress))
-        share, description = 100.0 * progress.done / max(1, progress.total), as_cell(f"{self._name}: {progress}")
+        if isinstance(progress, ListProgress) and time.monotonic() < self._began + EVERY_SECONDS:
+            return  # Most lists are done sooner than an artifact is created.
+        share, description = 100 * progress.share, as_cell(f"{self._name}: {progress}")
         try:
             if self._artifact is None:
                 new = ArtifactCreate(

@@ -525,6 +525,7 @@ def test_a_list_fans_out_and_one_bad_element_does_not_spoil_the_rest(
     story = answer("Edges of both.", photo, sign, plan=plan)
     edges, again, similar = story.tasks
     assert edges.result and edges.result.is_list and len(edges.result.items) == 2
+    assert edges.attempts[-1].progress == "2 of 2"
     assert again.result and again.result.is_list and len(again.result.items) == 2
     assert similar.result and len(similar.result.items) == 2
     assert story.status is RequestStatus.COMPLETED
