@@ -125,7 +125,8 @@ class Child:
             self._kill()
             deadline.check()
             output = self._written()
-            logger.warning("The process of %s ended unexpectedly. Its output:\n%s", self._factory, output)
+            # The error says what the user has to know.
+            logger.info("The process of %s ended unexpectedly. Its output:\n%s", self._factory, output)
             last = output.splitlines()[-1:]
             said_last = f" Its last output: {last[0][:300]}" if last else ""
             # It may have been killed for its memory, and another one may live.

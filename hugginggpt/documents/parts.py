@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import threading
-from collections import OrderedDict
 from dataclasses import replace
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import NO_DEADLINE
+from hugginggpt.documents.kept import keep, kept
 from hugginggpt.documents.model import Contents, Limits, Page
 from hugginggpt.documents.reading import picture, read
 from hugginggpt.media.problem import ContentProblem
@@ -18,8 +16,6 @@ from hugginggpt.media.values import Document, Image, Table, Text
 CHECKED = Limits(pages=2_000, pixels=80_000_000, cells=5_000_000, characters=50_000_000, memory=1 << 30, seconds=120.0)
 """What reading a document that was checked when it came in may cost."""
 
-_MOST_KEPT = 4
-_MOST_KEPT_CHARACTERS = 5_000_000
 _PART = re.compile(r"; part=(?P<number>\d+)")
 _PAGES = re.compile(r"; pages=(?P<first>\d+)-(?P<last>\d+)")
 
@@ -63,21 +59,10 @@ def _text(contents: Contents, mime: str) -> str:
     return replace(contents, pages=contents.pages[first - 1 : last] or (Page(""),)).text
 
 
-_lock = threading.Lock()
-_kept: OrderedDict[str, Contents] = OrderedDict()
-
-
 def _contents(data: bytes, mime: str) -> Contents:
-    """What is in a document; that of the last few is kept, because their parts are asked for one after the other."""
-    key = f"{hashlib.sha256(data).hexdigest()} {mime}"
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = read(data, mime, CHECKED, NO_DEADLINE)
-    if sum(len(page.text) for page in found.pages) <= _MOST_KEPT_CHARACTERS:
-        with _lock:
-            _kept[key] = found
-            while len(_kept) > _MOST_KEPT:
-                _kept.popitem(last=False)
-    return found
+    """What is in a document, read unless it is kept; it is kept because its parts are asked for one after the other."""
+    contents = kept(data, mime)
+    if contents is None:
+        contents = read(data, mime, CHECKED, NO_DEADLINE)
+        keep(data, mime, contents)
+    return contents

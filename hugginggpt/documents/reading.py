@@ -17,6 +17,7 @@ from PIL import Image as PILImage
 from hugginggpt.child_process import Child, Message
 from hugginggpt.deadline import Deadline
 from hugginggpt.documents import wire
+from hugginggpt.documents.kept import keep_if_small
 from hugginggpt.documents.model import FORMATS, Contents, DocumentFormat, Limits, too_much
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError
 from hugginggpt.media.problem import ContentProblem
@@ -29,7 +30,7 @@ _MODULES = {"pypdfium2": "pypdfium2", "beautifulsoup4": "bs4"}
 
 
 def read(data: bytes, mime: str, limits: Limits, deadline: Deadline) -> Contents:
-    """What is in a document.
+    """What is in a document. It is kept for the steps that use the document next.
 
     Args:
         data: the document.
@@ -51,7 +52,9 @@ def read(data: bytes, mime: str, limits: Limits, deadline: Deadline) -> Contents
             _, answer = _answer(child, {"do": "read", "mime": mime}, data, (limits, deadline))
         finally:
             child.close()
-    return wire.decoded(answer)
+    contents = wire.decoded(answer)
+    keep_if_small(data, mime, contents)
+    return contents
 
 
 def picture(data: bytes, mime: str, page: int, limits: Limits, deadline: Deadline) -> Image:
