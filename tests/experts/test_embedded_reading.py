@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFilter, ImageFont
@@ -12,7 +13,7 @@ from PIL import ImageDraw, ImageFilter, ImageFont
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.embedded.legible import UNREADABLE
-from hugginggpt.media import Image
+from hugginggpt.media import Image, Text
 from tests.experts.embedded import Embedded, embedded
 from tests.experts.test_reading_order import FIRST, HARBOUR, QUAY, SECOND
 
@@ -139,6 +140,34 @@ def test_small_writing_on_a_large_picture_is_not_shrunk(reader: Embedded) -> Non
     assert read(reader, picture) == texts
 
 
+def test_letters_higher_than_a_window_are_read_whole(reader: Embedded) -> None:
+    poster = PILImage.new("RGB", (1654, 2339), "white")
+    draw = ImageDraw.Draw(poster)
+    texts = ["SALE", "ENDS", "TODAY"]
+    for n, text in enumerate(texts):
+        draw.text((120, 500 + 460 * n), text, fill="black", font=ImageFont.load_default(400))
+    draw.text((120, 120), "The great summer poster", fill="black", font=ImageFont.load_default(60))
+    assert read(reader, poster) == ["The great summer poster", *texts]
+
+
+def test_no_line_of_a_slanted_page_is_lost_or_doubled_where_windows_meet(reader: Embedded) -> None:
+    texts = [f"In row {n} of this page there are {37 * n} boxes of paper on the shelf" for n in range(11, 45)]
+    slanted = page(texts, size=26, width=1300).rotate(4, PILImage.Resampling.BICUBIC, expand=True, fillcolor="white")
+    assert read(reader, slanted) == texts
+
+
+def test_a_page_of_600_dots_per_inch_takes_less_than_500_megabytes() -> None:
+    picture = PILImage.new("RGB", (4960, 7016), "white")
+    write(picture, ROWS, 400, 90)
+    before = set(psutil.Process().children())
+    with embedded("image-to-text") as reader:
+        (process,) = set(psutil.Process().children()) - before
+        assert read(reader, picture) == ROWS
+        lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    assert peak * 1024 < 500 * 10**6
+
+
 def test_letters_that_the_model_does_not_know_are_marked(reader: Embedded) -> None:
     picture = page([*ROWS, "", "", ""])
     picture.paste(foreign(CYRILLIC[1:]).crop((0, 0, 900, 150)), (0, 40 + 56 * len(ROWS)))
@@ -170,6 +199,11 @@ def test_writing_on_nothing_is_read_whatever_its_colour(reader: Embedded, ground
     picture = PILImage.new("RGBA", stencil.size, ink)
     picture.putalpha(stencil)
     assert read(reader, picture) == ROWS
+
+
+def test_a_page_whose_file_has_its_text_is_not_read_again(reader: Embedded) -> None:
+    (text,) = reader(image=Image(page(["something else"]), text="Payment within 30 days"))
+    assert text == Text("Payment within 30 days")
 
 
 def test_an_ordinary_page_is_read_as_before(reader: Embedded) -> None:

@@ -33,6 +33,7 @@ class DocumentQuestionAnswering(QuestionAnswering):
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         reader, controller = model
-        page = reader.read(prepared["image"].image, deadline)
+        picture = prepared["image"]
+        page = picture.text or reader.read(picture.image, deadline)
         asked = super().prepare({"text": prepared["text"], "context": Text(page)})
         return super().run(controller, asked, deadline)

@@ -9,7 +9,7 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class ImageToText(Expert):
-    """Reads the text in a picture with PP-OCR, row by row."""
+    """Reads the text in a picture with PP-OCR, row by row; a page whose text its file has is not read again."""
 
     kind = "image-to-text"
     endpoint = Endpoint.EMBEDDED
@@ -23,10 +23,10 @@ class ImageToText(Expert):
         return OcrReader(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        return inputs["image"].image
+        return inputs["image"]
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        return model.read(prepared, deadline)
+        return prepared.text or model.read(prepared.image, deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         return [Text(raw)]

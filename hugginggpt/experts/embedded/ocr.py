@@ -56,7 +56,7 @@ class OcrReader:
         pixels = opaque(picture)
         header = {"width": pixels.width, "height": pixels.height}
         with computing(deadline):
-            answer, _ = self._child.call(header, pixels.tobytes(), deadline=deadline)
+            answer, _ = self._child.call(header, pixels.tobytes("raw", "BGR"), deadline=deadline)
         if not answer["text"]:
             raise ExpertError("No text was found in the picture.")
         if not answer["text"].replace(UNREADABLE, "").strip():

@@ -1,5 +1,6 @@
 """RapidOCR in a child process: finds the lines of a picture, turns the page upright and reads them."""
 
+import ctypes
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -10,8 +11,15 @@ from typing import Any
 from hugginggpt.child_process import Handler, Message
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.embedded.legible import line_of, read_page
+from hugginggpt.experts.embedded.line_finder import SHORTEST_SIDE, LineFinder
+from hugginggpt.experts.embedded.onnx import onnx_session
 from hugginggpt.experts.embedded.page_tiles import Tile, put_together, smaller_tiles, tiles
 from hugginggpt.experts.embedded.reading_order import Box, in_reading_order
+
+# By itself, glibc keeps more of the large blocks that are freed the longer it runs. With this parameter, it returns
+# blocks from this size on.
+_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1 << 20
 
 # RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
 _HEAD = 4
@@ -39,8 +47,12 @@ _MOST_TIMES_AS_LONG = 8
 _LONGEST = 50
 _BLANK = 0.2  # of the contrast of a line is the most in a space
 
-# The detector enlarges pictures with a shorter side, which small ones need and parts of large ones do not.
-_NOT_ENLARGED = 736
+# Lines are kept no higher than that; the model sees them 48 pixels high.
+_HIGHEST_CROP = 64
+
+# The model reads so many pixels of lines together, in heights of a line: its memory grows with them.
+_READ_TOGETHER = 40
+_MOST_TOGETHER = 6  # lines
 
 _FAINTEST = 8  # levels between the darkest and the brightest spot of a tile with text
 
@@ -54,6 +66,7 @@ class Reader:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
+        self._finder = LineFinder(engine._load_det_model())
         self._classify = engine._load_cls_model()
         self._recognise = engine._load_rec_model()
 
@@ -71,8 +84,7 @@ class Reader:
         turns = 1 if _lies_on_its_side(found) else 0
         if turns:
             # Short words are found less reliably on their side.
-            lying = np.ascontiguousarray(np.rot90(picture))
-            found = [_turned(box, lying, 3) for box in self._boxes(lying)] or found
+            found = [_turned(box, np.rot90(picture), 3) for box in self._boxes(picture, turns)] or found
         boxes, crops = self._cut_out(picture, found, turns)
         if self._is_upside_down(crops, boxes, unsure=turns > 0):
             turns += 2
@@ -87,35 +99,40 @@ class Reader:
             "lines": [[texts[n], _moved(boxes[n], page, -turns % 4)] for n in kept],
         }, b""
 
-    def _boxes(self, picture: Any) -> list[Box]:
-        """The boxes of all lines, in pixels of the picture."""
-        height, width = picture.shape[:2]
-        found = self._found(picture, tiles(width, height))
-        line = median([min(math.dist(box[0], box[1]), math.dist(box[0], box[3])) for box in found] or [0.0])
-        smaller = smaller_tiles(width, height, line)
-        return self._found(picture, smaller) if smaller else found
-
-    def _found(self, picture: Any, parts: Sequence[Tile]) -> list[Box]:
+    def _boxes(self, picture: Any, turns: int = 0) -> list[Box]:
+        """The boxes of all lines, in pixels of the picture after quarter turns to the left."""
         import numpy as np
 
+        height, width = np.rot90(picture, turns).shape[:2]
+        found = self._found(picture, turns, tiles(width, height))
+        line = median([min(math.dist(box[0], box[1]), math.dist(box[0], box[3])) for box in found] or [0.0])
+        smaller = smaller_tiles(width, height, line)
+        return self._found(picture, turns, smaller) if smaller else found
+
+    def _found(self, picture: Any, turns: int, parts: Sequence[Tile]) -> list[Box]:
+        import numpy as np
+
+        turned = np.rot90(picture, turns)
         found = []
         for part in parts:
-            least = _NOT_ENLARGED if len(parts) > 1 else max(picture.shape[:2]) // _MOST_TIMES_AS_LONG
-            tile = _padded(picture[part.top : part.bottom, part.left : part.right], least)
+            least = SHORTEST_SIDE if len(parts) > 1 else max(picture.shape[:2]) // _MOST_TIMES_AS_LONG
+            tile = _padded(turned[part.top : part.bottom, part.left : part.right], least)
             if int(tile.max()) - int(tile.min()) < _FAINTEST:
                 continue
-            boxes = self._engine(tile, use_det=True, use_cls=False, use_rec=False).boxes
-            if boxes is not None:
-                found.append((boxes + np.array([part.left, part.top])).tolist())
+            boxes = self._finder.boxes(np.rot90(tile, -turns), turns)
+            found.append([[[x + part.left, y + part.top] for x, y in box] for box in boxes])
         return put_together(found)
 
     def _cut_out(self, picture: Any, found: Sequence[Box], turns: int) -> tuple[list[Box], list[Any]]:
         """The boxes of a picture after a number of quarter turns to the left, and the pictures of its lines."""
         import numpy as np
 
-        page = np.ascontiguousarray(np.rot90(picture, turns))
         boxes = [_turned(box, picture, turns) for box in found]
-        return boxes, self._engine.crop_text_regions(page, np.array(boxes, np.float32))
+        page = np.rot90(picture, turns)
+        # A line is turned as it is cut out, by the order of its corners.
+        corners = np.array([_moved(box, page, -turns % 4) for box in boxes], np.float32)
+        # One after the other, because high ones are shrunk.
+        return boxes, [_lowered(self._engine.crop_text_regions(picture, [of_line])[0]) for of_line in corners]
 
     def _is_upside_down(self, crops: Sequence[Any], boxes: Sequence[Box], *, unsure: bool) -> bool:
         """Whether most lines of a page stand on their heads, by the classifier, or by what can be read if it is unsure.
@@ -163,8 +180,36 @@ class Reader:
     def _read_lines(self, crops: Sequence[Any]) -> list[tuple[Any, str, float, Any]]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        answer = self._recognise(TextRecInput(img=list(crops), return_word_box=True))
-        return list(zip(crops, answer.txts, answer.scores, answer.word_results, strict=True))
+        read: dict[int, tuple[Any, str, float, Any]] = {}
+        for numbers in _groups([crop.shape[1] / crop.shape[0] for crop in crops]):
+            answer = self._recognise(TextRecInput(img=[crops[n] for n in numbers], return_word_box=True))
+            for n, text, score, info in zip(numbers, answer.txts, answer.scores, answer.word_results, strict=True):
+                read[n] = crops[n], text, score, info
+        return [read[n] for n in range(len(crops))]
+
+
+def _groups(lengths: Sequence[float]) -> Iterator[list[int]]:
+    """The numbers of the lines that are read together, by their lengths in heights of a line."""
+    group: list[int] = []
+    for n in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and (len(group) == _MOST_TOGETHER or lengths[n] * (len(group) + 1) > _READ_TOGETHER):
+            yield group
+            group = []
+        group.append(n)
+    if group:
+        yield group
+
+
+def _lowered(crop: Any) -> Any:
+    """The picture of a line, shrunk if it is high."""
+    import cv2
+
+    height, width = crop.shape[:2]
+    if height <= _HIGHEST_CROP:
+        return crop
+    return cv2.resize(
+        crop, (max(1, round(width * _HIGHEST_CROP / height)), _HIGHEST_CROP), interpolation=cv2.INTER_AREA
+    )
 
 
 def _lies_on_its_side(boxes: Sequence[Box]) -> bool:
@@ -239,7 +284,7 @@ def _padded(tile: Any, least: int) -> Any:
 
     height, width = tile.shape[:2]
     if min(height, width) >= least:
-        return np.ascontiguousarray(tile)
+        return tile
     padded = np.full((max(height, least), max(width, least), 3), 255, np.uint8)
     padded[:height, :width] = tile
     return padded
@@ -252,28 +297,25 @@ def make_reader(folder: str, threads: int) -> Handler:
         folder: the folder with the ONNX models of RapidOCR's three stages.
         threads: how many they may use.
     """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
     import numpy as np
+    from omegaconf import flag_override
     from rapidocr import RapidOCR
 
-    models = {}
+    engine = RapidOCR(params={"Global.log_level": "error", "Det.limit_side_len": 32})
     for stage in ("Det", "Cls", "Rec"):
         path = next(Path(folder).glob(f"*_{stage.lower()}_*.onnx"), None)
         if path is None:
             raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
-        # Explicit paths, because the library downloads models that it does not find.
-        models[f"{stage}.model_path"] = str(path)
-    engine = RapidOCR(
-        params={
-            "Global.log_level": "error",
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            **models,
-        }
-    )
+        with flag_override(engine.cfg[stage], "allow_objects", True):
+            engine.cfg[stage].session = onnx_session(path, threads, shares_memory=True)
     reader = Reader(engine)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
     def read(header: Mapping[str, Any], data: bytes) -> Message:
-        pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
-        return reader.read(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects BGR
+        return reader.read(np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3))
 
     return read
