@@ -24,6 +24,7 @@ MODULES = (
     "up",
     "words",
     "memory",
+    "scan",
 )
 
 
