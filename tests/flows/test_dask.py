@@ -44,6 +44,7 @@ from hugginggpt.trace.story import RequestTrace
 from tasks.expert_workers import runner
 from tasks.expert_workers.runner import task_runner
 from tests import forked
+from tests.documents import builders
 from tests.flows.test_warm_models import BLANKS, FILLER
 from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_text
@@ -176,6 +177,12 @@ def test_both_runners_give_the_same(
     again = run("again", plan[:2], photo, fresh=False)
     assert [task.status for task in again.tasks] == [TaskStatus.CACHED, TaskStatus.CACHED]
     assert [task.attempts for task in again.tasks] == [(), ()]
+
+
+def test_it_is_told_which_page_a_worker_is_at(on_dask: None, tmp_path: Path) -> None:
+    (tmp_path / "scan.pdf").write_bytes(builders.scan(3, (200, 280)))
+    story = run("pages", [EDGES | {"args": {"image": "scan.pdf"}}], tmp_path / "scan.pdf")
+    assert [attempt.progress for attempt in story.tasks[0].attempts] == ["page 3 of 3"]
 
 
 def test_planning_and_the_answer_are_done_in_a_worker(

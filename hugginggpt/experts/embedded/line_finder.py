@@ -1,7 +1,7 @@
 """Finds the lines of a picture with RapidOCR's detector, window by window.
 
-The detector's memory grows with the picture: a page at once would take it 300 MB, and twice that once its blocks no
-longer fit into each other.
+The detector's memory grows with what it sees at once: for a whole page it takes 300 MB, or 600 MB once the blocks that
+it frees no longer fit what it needs next.
 """
 
 from typing import Any

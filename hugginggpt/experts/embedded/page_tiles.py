@@ -1,4 +1,8 @@
-"""Large pictures, cut into overlapping tiles in which text is looked for, and the boxes put together again."""
+"""Pictures cut into overlapping parts in which text is looked for, and the boxes put together again.
+
+Tiles are parts of large pictures that would have to be shrunk too much otherwise. Windows are parts of those, so that
+the model needs little memory.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
