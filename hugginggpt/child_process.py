@@ -205,22 +205,28 @@ def _serve(factory_name: str, parent: int) -> None:
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     arguments, _ = read_message(requests)
     module, _, function = factory_name.partition(":")
-    handler: Handler | None = None
+    try:
+        handler: Handler = getattr(importlib.import_module(module), function)(**arguments)
+    except Exception as error:
+        write_message(answers, *_error(error))
+        return
+    write_message(answers, {})
     while True:
         try:
-            if handler is None:
-                handler = getattr(importlib.import_module(module), function)(**arguments)
-                answer: Message = ({}, b"")
-            else:
-                answer = handler(*read_message(requests))
+            # If this fails, for lack of memory, there is no way to tell where the next message begins: end.
+            header, data = read_message(requests)
         except EOFError:
             return
+        try:
+            answer = handler(header, data)
         except Exception as error:
-            message = said(error)
-            answer = ({"error": type(error).__name__, "message": message}, b"")
+            answer = _error(error)
+        del data
         write_message(answers, *answer)
-        if handler is None:
-            return
+
+
+def _error(error: Exception) -> Message:
+    return {"error": type(error).__name__, "message": said(error)}, b""
 
 
 def _exit_with(parent: int) -> None:

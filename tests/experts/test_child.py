@@ -1,6 +1,7 @@
 """Native code in a child process: it answers, dies at the deadline, comes back, and takes nobody with it."""
 
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -37,6 +38,10 @@ def make_handler(greeting: str = "hello") -> Handler:
                 return {"text": os.environ["OMP_NUM_THREADS"]}, b""
             case "refuse":
                 raise ModelLoadError("The model is not to be trusted.")
+            case "take little":
+                taken = psutil.Process().memory_info().vms + 50 * 2**20
+                resource.setrlimit(resource.RLIMIT_AS, (taken, taken))
+                return {}, b""
             case "crash":
                 os.write(2, b"something went very wrong\n")
                 os.abort()
@@ -127,6 +132,12 @@ def test_a_crash_is_one_error_and_the_next_call_works(child: Child, caplog: pyte
         child.call({"do": "crash"}, deadline=Deadline(60))
     assert child.call({"do": "greet", "name": "you"}, deadline=Deadline(60))[0]["text"] == "good morning you"
     assert caplog.records == []  # what a user is told is the error
+
+
+def test_a_call_too_large_for_its_memory_ends_it_at_once(child: Child) -> None:
+    child.call({"do": "take little"}, deadline=Deadline(60))
+    with pytest.raises(ExpertUnavailableError, match=r"ended unexpectedly.*MemoryError"):
+        child.call({"do": "greet", "name": "you"}, bytes(200 * 2**20), deadline=Deadline(20))
 
 
 def test_a_factory_that_fails_says_why() -> None:
