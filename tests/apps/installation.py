@@ -69,7 +69,7 @@ class Installation:
         """`up` in the foreground, ready until the block ends."""
         supervisor = self.begin(*arguments)
         try:
-            wait_until(lambda: "logs:" in self.said or supervisor.poll() is not None)
+            wait_until(lambda: "page:" in self.said or supervisor.poll() is not None)
             assert supervisor.poll() is None
             yield
         finally:

@@ -279,7 +279,9 @@ def test_the_same_request_by_every_door_gives_the_same_rows(here: Installation, 
             (task.task, task.args, task.selection and task.selection.choice.chosen.card.id) for task in story.tasks
         ]
         files = [(file.task_id, file.artifact.sha256, file.artifact.mime) for file in story.files]
-        resources = [(resource.name, resource.artifact.sha256) for resource in story.resources if "turn" not in resource.name]
+        resources = [
+            (resource.name, resource.artifact.sha256) for resource in story.resources if "turn" not in resource.name
+        ]
         return story.text, story.status, story.response, resources, tasks, files
 
     (first, *others) = found.values()

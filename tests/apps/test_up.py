@@ -49,7 +49,9 @@ def test_it_says_where_each_part_is(here: Installation) -> None:
         "deployments": lines["deployments"].strip(),
         "flow workers": "1, each for up to 2 requests at once",
         "logs": str(here.home / "logs"),
+        "page": lines["page"].strip(),
     }
+    assert lines["page"].strip().startswith(f"{here.state['page_url']}/enter?token=")
     assert "answer-request/on-demand" in lines["deployments"]
     assert (here.home / "prefect" / "prefect.db").is_file()
     assert {"prefect-server.log", "flow-worker-1.log"} <= {log.name for log in (here.home / "logs").iterdir()}
