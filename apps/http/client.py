@@ -19,7 +19,7 @@ from hugginggpt.home import STATE_FILE, open_home
 from hugginggpt.service_key import is_key, proof, read_key
 from hugginggpt.settings_fingerprint import settings_fingerprint
 
-FIND_SECONDS = 2.0
+FIND_SECONDS = 5.0
 """How long the service may take to prove that it is there, before a command does its work itself."""
 
 _DEFAULT_HOME = "~/.hugginggpt"
