@@ -14,7 +14,11 @@ from hugginggpt.controller.embedded import (
     direct,
     document_tables,
     file_questions,
+    fitting,
     grammar,
+    listening,
+    named_pages,
+    other_languages,
     planner,
     question_words,
     questions,
@@ -49,7 +53,7 @@ from hugginggpt.settings import Settings
 
 _READING = (draft, extract, ids, limits, loose, meant, model, parse, placeholders, references, repair)
 _ASKED = (questions, question_words, sentences)
-_RULES = (file_questions, document_tables, target_columns)
+_RULES = (other_languages, listening, file_questions, fitting, document_tables, named_pages, target_columns)
 _BY_NOTATION = (planner, turns, *_RULES, *_ASKED, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 

@@ -1,6 +1,7 @@
 """The report, against one worked out by hand, and what a subject is."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,9 @@ def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: P
     assert changed("prompts/embedded/_request.j2", "\n", "\n\n") == embedded
     assert changed("hugginggpt/controller/embedded/grammar.py", "[A-Z] [a-z]{2,20}", "[A-Z] [a-z]{2,21}") == embedded
     assert changed("hugginggpt/controller/embedded/grammar.py", "_MOST_VALUES = ", "_MOST_VALUES = 1 + ") == embedded
+    planner = (tmp_path / "hugginggpt/controller/embedded/planner.py").read_text("utf-8")
+    for name in set(re.findall(r"^from hugginggpt\.controller\.embedded\.(\w+) import", planner, re.M)) - {"server"}:
+        assert changed(f"hugginggpt/controller/embedded/{name}.py", "\n", "\n\n") == embedded, name
     assert changed("prompts/planning_repair.j2", "\n", "\n\n") == served
     assert changed("prompts/planning_demos.json", "\n", "\n\n") == served
     assert changed("hugginggpt/plan/schema.py", "\n", "\n\n") == served
