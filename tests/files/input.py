@@ -20,7 +20,6 @@ class Input:
         served: the media type that a web server declares; None for a file on the disk.
         uri: the beginning of the data URI that it comes in, before its base64.
         renamed: what it is called once it is loaded, if that is not its name.
-        wrong_today: what comes of it instead, as long as that is wrong.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Input:
     served: str | None = None
     uri: str = ""
     renamed: str = ""
-    wrong_today: str = ""
 
     def data(self) -> bytes:
         """The bytes of the file."""

@@ -48,7 +48,7 @@ def _outcome(one: Input) -> str:
     notes = () if isinstance(one.wanted, Refused) else one.wanted.notes
     if notes:
         told = f"{told.removesuffix('.')}." + "".join(f' Note: "{one.renamed or one.name} {note}."' for note in notes)
-    return f"not yet: {one.wrong_today}. Wanted: {told}" if one.wrong_today else told
+    return told
 
 
 def _cell(text: str) -> str:

@@ -66,14 +66,7 @@ def _source(one: Input, folder: Path, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize(
     "one",
-    [
-        pytest.param(
-            one,
-            id=one.name,
-            marks=[pytest.mark.xfail(reason=one.wrong_today, strict=True)] if one.wrong_today else [],
-        )
-        for one in _ALL
-    ],
+    [pytest.param(one, id=one.name) for one in _ALL],
 )
 def test_what_comes_of_it(one: Input, tmp_path: Path, settings: Settings, request: pytest.FixtureRequest) -> None:
     trusting = settings.model_copy(update={"trusted_hosts": ("127.0.0.1",)})
