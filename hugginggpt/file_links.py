@@ -16,6 +16,11 @@ LINK_SECONDS = 7 * 24 * 3600
 """How long a link can be followed."""
 
 
+def file_path(sha256: str, name: str) -> str:
+    """The path of a file, under the name that it is saved as."""
+    return f"{FILES}/{sha256}/{quote(name)}"
+
+
 def signed_path(key: str, sha256: str, name: str) -> str:
     """The path of a file, with its signature.
 
@@ -26,7 +31,7 @@ def signed_path(key: str, sha256: str, name: str) -> str:
     """
     until = str(int(time.time()) + LINK_SECONDS)
     query = urlencode({"until": until, "signature": _signature(key, sha256, until)})
-    return f"{FILES}/{sha256}/{quote(name)}?{query}"
+    return f"{file_path(sha256, name)}?{query}"
 
 
 def signed_link(home: Path, sha256: str, name: str) -> str | None:

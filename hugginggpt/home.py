@@ -76,6 +76,13 @@ def open_home(home: Path) -> None:
         logger.warning("The home folder %s was open to other users. It and everything in it is private now.", home)
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read, in the place of one that may be there."""
+    file.unlink(missing_ok=True)  # an existing file would keep its permissions
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
+        written.write(text)
+
+
 def _is_dedicated(home: Path, mode: int) -> bool:
     """Whether a folder seems to be used by HuggingGPT alone."""
     user = Path("~").expanduser().resolve()

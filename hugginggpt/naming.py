@@ -33,6 +33,11 @@ def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -
     return whole if whole is not None and views_of(whole, wanted, value) else None
 
 
+def named_file(value: object, resources: Sequence[Resource]) -> Resource | None:
+    """The resource whose name or source a value is, letter by letter, whatever it may be used as; None for none."""
+    return next((resource for resource in resources if value in (resource.name, resource.source)), None)
+
+
 def pages_named(value: Scalar, resource: Resource) -> str:
     """The pages that a literal names besides the document, such as `#page=3`; "" if it names the whole."""
     page = _PAGE.fullmatch(str(value))

@@ -6,7 +6,7 @@ from itertools import count
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
 from hugginggpt.naming import find_resource, named_at_the_end
 from hugginggpt.plan import Plan, PlannedTask, Scalar
-from hugginggpt.plan.model import Argument
+from hugginggpt.plan.model import Argument, elements, free_id
 from hugginggpt.plan.references import reference
 from hugginggpt.resource import Resource
 
@@ -48,11 +48,11 @@ class _Reading:
         self.tasks: dict[str, PlannedTask] = {}
         self.repairs: list[str] = []
         self._resources = resources
-        self._free = count(max((task.id for task in plan.tasks), default=-1) + 1)
+        self._free = count(free_id(plan.tasks))
 
     def fed(self, task: PlannedTask) -> PlannedTask:
         """The task with the texts of documents in the place of pages that are pictures."""
-        if task.task == _ASK and all(map(self._has_pages, _elements(task.args["image"]))):
+        if task.task == _ASK and all(map(self._has_pages, elements(task.args["image"]))):
             self.repairs.append(f"Task {task.id} ({_ASK}) became {_ANSWER}, from the text of the document.")
             args = {"text": task.args["text"], "context": task.args["image"]}
             task = task.model_copy(update={"task": _ANSWER, "args": args})
@@ -66,7 +66,7 @@ class _Reading:
         wanted = task.capability.input(name)
         if wanted is None or wanted.type is not ValueType.TEXT:
             return value
-        texts = [self._text(element, task, wanted) for element in _elements(value)]
+        texts = [self._text(element, task, wanted) for element in elements(value)]
         return texts if isinstance(value, list) else texts[0]
 
     def _text(self, value: Scalar, task: PlannedTask, wanted: Input) -> Scalar:
@@ -86,7 +86,3 @@ class _Reading:
         if document is None or document.parts is None:
             return False
         return document.artifact.type is ValueType.DOCUMENT or document.parts.pages > 1
-
-
-def _elements(value: Argument) -> Sequence[Scalar]:
-    return value if isinstance(value, list) else [value]

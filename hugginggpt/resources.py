@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
-from hugginggpt.documents.sheets import alike
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.media.input_formats import by_ending
@@ -127,6 +126,8 @@ def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: 
 def _parts_of(contents: "Contents | None") -> Parts | None:
     if contents is None:
         return None
+    from hugginggpt.documents.sheets import alike  # with what reads documents, which few processes need
+
     names = (name for table in contents.tables for name in table.columns if len(name) <= _MOST_COLUMN_CHARS)
     return Parts(
         pages=len(contents.pages),

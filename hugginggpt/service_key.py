@@ -6,9 +6,10 @@ Nothing heavy is imported here, because quick commands need it.
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
+
+from hugginggpt.home import write_private
 
 
 def key_file(home: Path) -> Path:
@@ -26,10 +27,7 @@ def make_key(home: Path) -> str:
     if (known := read_key(home)) is not None:
         return known
     key = new_key()
-    file = key_file(home)
-    file.unlink(missing_ok=True)  # an existing file would keep its permissions
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
-        written.write(key)
+    write_private(key_file(home), key)
     return key
 
 

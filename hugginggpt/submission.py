@@ -105,7 +105,7 @@ def parse_submission(line: bytes) -> Submission:
     try:
         return Submission.model_validate_json(written, strict=True)
     except ValidationError as error:
-        raise UsageError(objection(error.errors())) from None
+        raise unusable(error) from None
 
 
 def objection(problems: Sequence[Mapping[str, Any]]) -> str:
@@ -114,6 +114,11 @@ def objection(problems: Sequence[Mapping[str, Any]]) -> str:
     reason = problems[0]["msg"].removeprefix("Value error, ")
     begins = reason[:1] if reason[:2].isupper() else reason[:1].lower()
     return f"'{name}' cannot be used: {begins}{reason[1:]}."
+
+
+def unusable(error: ValidationError) -> UsageError:
+    """Why content from outside is refused, from Pydantic's error."""
+    return UsageError(objection(error.errors()))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugginggpt.cluster.address import Certificates, Cluster
 from hugginggpt.holder import Holder, is_dead, this_host
-from hugginggpt.home import STATE_FILE
+from hugginggpt.home import STATE_FILE, write_private
 
 UNFINISHED = "up.new"
 """The name of the state file while it is being written."""
@@ -82,9 +82,7 @@ def read(home: Path) -> Up | None:
 def write(home: Path, up: Up) -> None:
     """Publish the state. Other processes see either the old or the new one."""
     unfinished = home / UNFINISHED
-    unfinished.unlink(missing_ok=True)  # an existing file would keep its permissions
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(up.model_dump_json(indent=2) + "\n")
+    write_private(unfinished, up.model_dump_json(indent=2) + "\n")
     unfinished.replace(_file(home))
 
 

@@ -25,7 +25,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.lifecycle import NO_LONGER_HELD
-from hugginggpt.trace.queue import DISK_FULL
+from hugginggpt.trace.queue import DISK_FULL, OPENING_SECONDS
 from hugginggpt.trace.story import AskedRequest, Turn
 from tasks.cancelling import cancel
 from tasks.deployed import is_deployed
@@ -38,9 +38,6 @@ from tasks.ui.runs import draw_stated_edges_only, tag_run
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-OPENING_SECONDS = 300.0
-"""If a flow run of a deployment has not opened its request within this many seconds, another one is started."""
 
 MOST_EARLIER = 50
 """How many files and results of earlier turns a plan can name, the latest first, because a prompt has to list them."""

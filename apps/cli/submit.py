@@ -134,13 +134,12 @@ def _wait_for_end(service: "Service | None", request_id: str) -> "Ended":
 def _submission(asked: dict[str, Any]) -> "Submission":
     from pydantic import ValidationError
 
-    from hugginggpt.errors import UsageError
-    from hugginggpt.submission import Submission, objection
+    from hugginggpt.submission import Submission, unusable
 
     try:
         return Submission(**{**asked, "files": tuple(asked["files"])})
     except ValidationError as error:
-        raise UsageError(objection(error.errors())) from None
+        raise unusable(error) from None
 
 
 def _submit_batch(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> int:

@@ -1,13 +1,38 @@
 """Where a request's files are, for clients who cannot reach the places of the artifact store."""
 
+import json
 from collections.abc import Callable
 
+from starlette.requests import Request
+
+from hugginggpt.file_links import file_path, signed_path
 from hugginggpt.services import get_store
 from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.story import RequestTrace
 
 Address = Callable[[str, str], str]
 """The address of a file for a client, by its SHA-256 and its name."""
+
+
+def links(request: Request) -> Address:
+    """The addresses of files for a client that sends its key with each call."""
+    base = _base(request)
+    return lambda sha256, name: base + file_path(sha256, name)
+
+
+def signed_links(request: Request, key: str) -> Address:
+    """The addresses of files for a client that shows them elsewhere, without a key.
+
+    Args:
+        request: what the client sent.
+        key: the owner's key.
+    """
+    base = _base(request)
+    return lambda sha256, name: base + signed_path(key, sha256, name)
+
+
+def _base(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
 
 
 def addresses(story: RequestTrace, address: Address | None) -> dict[str, str]:
@@ -27,7 +52,9 @@ def addresses(story: RequestTrace, address: Address | None) -> dict[str, str]:
 
 def places_named(story: RequestTrace, address: Address) -> str:
     """The answer of a request, in which places in the store have become what their files are called elsewhere."""
-    said = story.response or ""
+    said, elsewhere = story.response or "", addresses(story, address)
     for sha256, place in addresses(story, None).items():
-        said = said.replace(place, addresses(story, address).get(sha256, sha256[:12]))
+        if story.response_source == "form":  # it is JSON
+            place = json.dumps(place, ensure_ascii=False)[1:-1]
+        said = said.replace(place, elsewhere.get(sha256, sha256[:12]))
     return said

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -12,12 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from apps.http import jobs
-from apps.http.addresses import Address
-from apps.http.callers import Caller, caller_of
+from apps.http.addresses import links
+from apps.http.callers import Caller, caller_of, gone
 from apps.http.events import Planned, Standing, Taken
-from apps.http.files import file_path
 from apps.http.paths import API, HEALTH, READY
-from apps.http.requests import NewRequest, Requests, Watch
+from apps.http.requests import NewRequest, Watch, requests_of
 from apps.http.uploads import kept
 from apps.http.work import Work
 from hugginggpt.errors import ForbiddenError, TraceError, UsageError
@@ -84,42 +85,42 @@ async def create(request: Request) -> Taken:
     any number of `files`, and `options`, which are the rest as JSON. The header `Idempotency-Key` is an id, too.
     """
     caller = caller_of(request)
-    async with request.form() if _is_form(request) else _no_form() as form:
+    async with _form(request) as form:
         asked = _asked(await _content(request, form), request.headers.get("idempotency-key"))
         _check_door(caller, asked.door)
         async with kept(_uploads(form)) as uploads:
-            return await _requests(request).create(caller, asked, asked.door, uploads)
+            return await requests_of(request).create(caller, asked, asked.door, uploads)
 
 
 @router.get("/requests", tags=["requests"])
 async def latest(request: Request, limit: int = 20, conversation: str | None = None) -> list[RequestSummary]:
     """The latest requests, newest first."""
-    return await _requests(request).latest(caller_of(request), _bounded(limit), conversation)
+    return await requests_of(request).latest(caller_of(request), _bounded(limit), conversation)
 
 
 @router.get("/requests/{name}", tags=["requests"])
 async def look(request: Request, name: str) -> Standing:
     """How the request stands whose id is, or begins with, a text; with its report, once it has ended."""
-    return await _requests(request).standing(caller_of(request), name, _address(request))
+    return await requests_of(request).standing(caller_of(request), name, links(request))
 
 
 @router.post("/requests/{name}/resume", tags=["requests"])
 async def resume(request: Request, name: str) -> Taken:
     """Finish a request whose process died, or that was cancelled; do nothing if it has ended."""
-    return await _requests(request).resume(caller_of(request), name)
+    return await requests_of(request).resume(caller_of(request), name)
 
 
 @router.post("/requests/{name}/interrupt", include_in_schema=False)
 async def interrupt(request: Request, name: str) -> dict[str, bool]:
     """Stop the process that answers a request of the command line here, so that `resume` continues."""
     _check_door(caller_of(request), Door.COMMAND_LINE)
-    return await _requests(request).interrupt(name)
+    return await requests_of(request).interrupt(name)
 
 
 @router.post("/requests/{name}/cancel", tags=["requests"])
 async def cancel(request: Request, name: str) -> Cancelled:
     """Stop a request that waits or runs, wherever it runs."""
-    return await _requests(request).cancel(caller_of(request), name)
+    return await requests_of(request).cancel(caller_of(request), name)
 
 
 @router.get("/requests/{name}/events", tags=["requests"], response_class=StreamingResponse)
@@ -150,7 +151,7 @@ async def events(
     if local:
         _check_door(caller, Door.COMMAND_LINE)
     watch = Watch(lives=lives, since=since, waits=waits, resumes=resumes)
-    watched = _requests(request).watch(caller, name, watch, None if local else _address(request), SILENT_SECONDS)
+    watched = requests_of(request).watch(caller, name, watch, None if local else links(request), SILENT_SECONDS)
     first = await anext(watched)
 
     async def stream() -> AsyncIterator[str]:
@@ -176,7 +177,7 @@ async def events(
 @router.get("/conversations", tags=["conversations"])
 async def conversations(request: Request, limit: int = 20) -> list[str]:
     """The ids of the latest conversations, newest first."""
-    found = await _requests(request).latest(caller_of(request), MOST_LISTED)
+    found = await requests_of(request).latest(caller_of(request), MOST_LISTED)
     return list(dict.fromkeys(summary.conversation_id for summary in found))[: _bounded(limit)]
 
 
@@ -190,7 +191,7 @@ async def latest_conversation(request: Request) -> dict[str, str | None]:
 @router.get("/conversations/{name}", tags=["conversations"])
 async def conversation(request: Request, name: str) -> dict[str, Any]:
     """The conversation whose id is, or begins with, a text, and its requests, newest first."""
-    found = await _requests(request).latest(caller_of(request), MOST_LISTED, name)
+    found = await requests_of(request).latest(caller_of(request), MOST_LISTED, name)
     id_ = await run_in_threadpool(get_trace().requests.conversation, name, key=caller_of(request).only)
     return {"conversation_id": id_, "requests": [summary.model_dump(mode="json") for summary in found]}
 
@@ -199,18 +200,18 @@ async def conversation(request: Request, name: str) -> dict[str, Any]:
 async def plan(request: Request) -> Planned:
     """Plan a request without running it, unless the client goes away. The body is as for a request, without options."""
     caller = caller_of(request)
-    async with request.form() if _is_form(request) else _no_form() as form:
+    async with _form(request) as form:
         asked = _validated(OnlyPlan, await _content(request, form))
         _check_door(caller, asked.door)
         async with kept(_uploads(form)) as uploads:
-            requests, unless = _requests(request), _going(request)
+            requests, unless = requests_of(request), partial(gone, request)
             return await requests.plan(caller, asked.request, asked.files, unless, door=asked.door, uploads=uploads)
 
 
 @router.get("/kinds", tags=["models"])
 async def kinds(request: Request) -> list[dict[str, Any]]:
     """The kinds of task: their inputs, their outputs, and what runs them here."""
-    return await _requests(request).kinds()
+    return await requests_of(request).kinds()
 
 
 @router.get("/models", tags=["models"])
@@ -236,19 +237,9 @@ async def nothing(path: str) -> None:
     raise TraceError(f"There is nothing at {API}/{one_line(path, MOST_SHOWN)}: {API}/openapi.json tells what there is.")
 
 
-def _requests(request: Request) -> Requests:
-    requests: Requests = request.app.state.requests
-    return requests
-
-
 def _work(request: Request) -> Work:
     work: Work = request.app.state.work
     return work
-
-
-def _address(request: Request) -> Address:
-    base = str(request.base_url).rstrip("/")
-    return lambda sha256, name: base + file_path(sha256, name)
 
 
 def _bounded(limit: int) -> int:
@@ -266,12 +257,9 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-class _no_form:
-    async def __aenter__(self) -> FormData | None:
-        return None
-
-    async def __aexit__(self, *ending: object) -> None:
-        pass
+def _form(request: Request) -> AbstractAsyncContextManager[FormData | None]:
+    """The form that a call sends; None if it sends something else."""
+    return request.form() if _is_form(request) else nullcontext()
 
 
 def _uploads(form: FormData | None) -> list[UploadFile]:
@@ -315,13 +303,3 @@ def _validated(model: type[M], content: bytes) -> M:
 
 def _digest(data: str) -> str:
     return hashlib.sha256(data.encode()).hexdigest()[:16]
-
-
-def _going(request: Request) -> Any:
-    """What waits until the client has gone away."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    return gone

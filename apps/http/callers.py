@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse
 
 from apps.http.errors import refusal, status_of
@@ -49,6 +49,12 @@ def caller_of(connection: HTTPConnection) -> Caller:
     """Who sent a request."""
     caller: Caller = connection.scope["hugginggpt.caller"]
     return caller
+
+
+async def gone(request: Request) -> None:
+    """Wait until the caller has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 class Entrance:

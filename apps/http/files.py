@@ -1,11 +1,9 @@
 """`/api/v1/files`: send files into the store, and have the files of requests."""
 
-import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
 
 from fastapi import APIRouter, File, Request, UploadFile
 from starlette.background import BackgroundTask
@@ -16,18 +14,17 @@ from typing_extensions import TypedDict
 from apps.http import jobs
 from apps.http.callers import caller_of
 from apps.http.paths import API
+from apps.http.requests import requests_of, sender
 from apps.http.uploads import file_name, kept
 from apps.http.work import Work
 from hugginggpt.artifacts import Artifact
 from hugginggpt.errors import TraceError, UsageError
-from hugginggpt.file_links import FILES
-from hugginggpt.origin import Door, Origin
+from hugginggpt.origin import Door
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 
 router = APIRouter(prefix=API, tags=["files"])
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "audio/", "video/")
 """Media types that a browser shows; what it could run, such as HTML and SVG, it gets as plain text or to save."""
 _SAVED = ("application/pdf", "application/zip")
@@ -66,7 +63,7 @@ async def store(request: Request, files: Annotated[list[UploadFile], File()]) ->
         raise UsageError(f"These are more than the {most} files that HUGGINGGPT_MAX_REQUEST_FILES allows.")
     assert isinstance(work, Work)
     async with kept(files) as paths:
-        sent = jobs.Sender(Origin(Door.HTTP, caller.name), tuple(str(path.parent) for path in paths))
+        sent = sender(caller, Door.HTTP, paths)
         told = await work.do(jobs.store, [str(path) for path in paths], sent)
     stored: list[StoredUpload] = told["stored"]
     await run_in_threadpool(get_trace().keys.keep_uploads, caller.name, [one["sha256"] for one in stored])
@@ -77,11 +74,7 @@ async def store(request: Request, files: Annotated[list[UploadFile], File()]) ->
 @router.get("/files/{sha256}/{name:path}", response_class=FileResponse)
 async def file(request: Request, sha256: str, name: str = "") -> FileResponse:
     """A file of a request that the caller may see, whole or a range of it."""
-    found = None
-    if _SHA256.fullmatch(sha256):
-        found = await run_in_threadpool(get_trace().requests.stored_file, sha256, key=caller_of(request).only)
-    if found is None:
-        raise TraceError("There is no such file.")
+    found = await requests_of(request).file(caller_of(request), sha256)
     headers = {
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, max-age=31536000",
@@ -116,8 +109,3 @@ def _on_disk(artifact: Artifact) -> _Place:
         return _Place(place, None)
     folder = tempfile.mkdtemp(prefix="download-")
     return _Place(store.export(artifact, Path(folder), "file"), folder)
-
-
-def file_path(sha256: str, name: str) -> str:
-    """The path of a file."""
-    return f"{FILES}/{sha256}/{quote(name)}"

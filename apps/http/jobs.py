@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OPENING_SECONDS = 300.0
-"""If a process has not begun the request that it took within this many seconds, another one takes over."""
-
 _MOST_KIND = 60
 _HEALTH_SECONDS = 60.0
 """How long a busy server may take to say that it is there."""
@@ -105,6 +102,7 @@ def _put_in_line(submission: "Submission", sent: Sender) -> None:
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
     from hugginggpt.submission import asked_request
+    from hugginggpt.trace.queue import OPENING_SECONDS
 
     settings, trace = get_settings(), get_trace()
     assert submission.id is not None

@@ -1,6 +1,7 @@
 """What every door does with requests: begin them, look at them, follow them, stop them. The doors only translate."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from apps.http import jobs
 from apps.http.addresses import Address, addresses, places_named
@@ -16,18 +18,20 @@ from apps.http.events import Ended, Failed, Planned, Progress, Standing, Taken
 from apps.http.standing import ended, headline, progress
 from apps.http.work import ENDED_UNEXPECTEDLY, Running, Work
 from hugginggpt import submission
+from hugginggpt.artifacts import Artifact
 from hugginggpt.errors import (
     ForbiddenError,
     HuggingGPTError,
     RequestIdError,
     TooManyRequestsError,
+    TraceError,
     UsageError,
 )
 from hugginggpt.origin import Door, Origin
 from hugginggpt.resources import referenced
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
-from hugginggpt.settings import Settings, get_settings
+from hugginggpt.settings import get_settings
 from hugginggpt.submission import Cancelled, Submission, Text, reopen
 from hugginggpt.trace.story import RequestSummary, RequestTrace
 
@@ -37,6 +41,8 @@ LOOK_SECONDS_HERE = 0.25
 """The same while a process of this service answers it, whose end wakes who watches: looking takes time from experts."""
 MOST_LOOKS = 40
 """Looks per second of all watchers together: with more of them, each looks less often."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Event = tuple[Literal["progress"], Progress] | tuple[Literal["ended"], Ended] | tuple[Literal["failed"], Failed] | None
 """What a watcher is told; None if there was nothing to tell for a while."""
@@ -119,7 +125,7 @@ class Requests:
         content = asked.model_copy(update={"id": request_id, "files": files}).model_dump(
             mode="json", include=set(Submission.model_fields)
         )
-        sent = jobs.Sender(Origin(door, caller.name), tuple({str(path.parent) for path in uploads}))
+        sent = sender(caller, door, uploads)
         if asked.start == "now" and (door is Door.COMMAND_LINE or self._work.has_room(get_settings().service_answers)):
             known = known or self._work.answering(request_id) is not None
             if not known:
@@ -153,6 +159,19 @@ class Requests:
             progress=progress(story, lives=0, since=None, waits="waiting", starting=headline(story)),
             report=(await run_in_threadpool(self.ended, story, address, Watch()))["report"] if over else None,
         )
+
+    async def file(self, caller: Caller, sha256: str) -> Artifact:
+        """The file with that hash that a request of the caller came with, or made.
+
+        Raises:
+            TraceError: there is none.
+        """
+        found = None
+        if _SHA256.fullmatch(sha256):
+            found = await run_in_threadpool(get_trace().requests.stored_file, sha256, key=caller.only)
+        if found is None:
+            raise TraceError("There is no such file.")
+        return found
 
     async def kinds(self) -> list[dict[str, Any]]:
         """The kinds of task: their inputs, their outputs, and what runs them here."""
@@ -209,7 +228,7 @@ class Requests:
             uploads: files that came with it, before those that it names.
         """
         await run_in_threadpool(_check_references, caller, files)
-        sent = jobs.Sender(Origin(door, caller.name), tuple({str(path.parent) for path in uploads}))
+        sent = sender(caller, door, uploads)
         told = await self._work.do(jobs.plan, text, [*map(str, uploads), *files], sent, unless=unless)
         found: Planned = told["plan"]
         return found
@@ -257,7 +276,7 @@ class Requests:
                     return
                 story = None  # the flow reports it
             if story is not None and story.finished_at is not None and (running is None or over):
-                yield "progress", self.progress(story, watch)
+                yield "progress", _progress(story, watch)
                 yield "ended", await run_in_threadpool(self.ended, story, address, watch)
                 return
             failed = running.over.result() if running is not None and over else None
@@ -269,7 +288,7 @@ class Requests:
             if failed is not None:
                 yield "failed", Failed(**{**failed, "begun": failed["begun"] or story is not None})
                 return
-            if story is not None and story.finished_at is None and (found := self.progress(story, watch)) != latest:
+            if story is not None and story.finished_at is None and (found := _progress(story, watch)) != latest:
                 latest, silent = found, 0.0
                 yield "progress", found
             elif silent >= silent_seconds:
@@ -281,10 +300,6 @@ class Requests:
                 await asyncio.sleep(pause)
             else:
                 await asyncio.wait([running.over], timeout=pause)
-
-    def progress(self, story: RequestTrace, watch: Watch) -> Progress:
-        """How far a request has come."""
-        return progress(story, lives=watch.lives, since=watch.since, waits=watch.waits)
 
     def ended(self, story: RequestTrace, address: Address | None, watch: Watch) -> Ended:
         """What is shown of a request that has ended."""
@@ -305,6 +320,23 @@ class Requests:
         story = await run_in_threadpool(get_trace().requests.get, request_id)
         if story.key_name != caller.only:
             raise RequestIdError(f"The id {request_id} belongs to a different request: give this one another id.")
+
+
+def requests_of(request: Request) -> Requests:
+    """The requests of the service that a call came to."""
+    requests: Requests = request.app.state.requests
+    return requests
+
+
+def sender(caller: Caller, door: Door, uploads: Sequence[Path]) -> jobs.Sender:
+    """Where a request comes from, for a job.
+
+    Args:
+        caller: who asks.
+        door: by which way it came in.
+        uploads: files that came with it.
+    """
+    return jobs.Sender(Origin(door, caller.name), tuple(str(path.parent) for path in uploads))
 
 
 def _within_limits(caller: Caller, asked: NewRequest) -> NewRequest:
@@ -351,9 +383,8 @@ def _check_references(caller: Caller, files: Sequence[str]) -> None:
             raise UsageError(f"There is no file {sha256[:12]}... among those of the key {caller.only}.")
 
 
-def file_roots(settings: Settings, door: Door, uploaded: Sequence[str]) -> list[Path] | None:
-    """The folders that the paths among a request's files have to be in; None for any folder."""
-    return None if door is Door.COMMAND_LINE else [*settings.file_roots, *map(Path, uploaded)]
+def _progress(story: RequestTrace, watch: Watch) -> Progress:
+    return progress(story, lives=watch.lives, since=watch.since, waits=watch.waits)
 
 
 def _story(request_id: str) -> RequestTrace | None:

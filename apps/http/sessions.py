@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 import time
 from pathlib import Path
+
+from hugginggpt.home import write_private
 
 COOKIE = "hugginggpt"
 """The name of the cookie."""
@@ -18,10 +19,7 @@ SESSION_SECONDS = 30 * 24 * 3600
 def make_link_token(home: Path) -> str:
     """A token that lets one browser in, once. It replaces the one before."""
     token = secrets.token_urlsafe(24)
-    file = _token_file(home)
-    file.unlink(missing_ok=True)  # an existing file would keep its permissions
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
-        written.write(token)
+    write_private(_token_file(home), token)
     return token
 
 

@@ -11,8 +11,9 @@ from starlette.datastructures import UploadFile
 
 from apps.http.errors import refusal
 from apps.up.guard import Application, Message, Receive, Scope, Send
+from hugginggpt import text
 from hugginggpt.errors import TooLargeError
-from hugginggpt.text import MOST_NAME_BYTES, is_storable, visible
+from hugginggpt.text import MOST_NAME_BYTES
 
 _ROOM = 40
 """Bytes of a file name that are left for what `tempfile` and others add."""
@@ -91,14 +92,8 @@ async def kept(uploads: Sequence[UploadFile]) -> AsyncIterator[list[Path]]:
 
 def file_name(given: str | None) -> str:
     """A name that a client gives to a file, without folders and what no disk takes."""
-    last = PurePosixPath(visible(given or "").replace("\\", "/").replace("\n", " ")).name
-    if last in ("", ".", "..") or not is_storable(last):
-        return "file"
-    path = PurePosixPath(last)
-    most = MOST_NAME_BYTES - _ROOM - len(path.suffix.encode())
-    if most < 1:
-        return "file"
-    return path.stem.encode()[:most].decode(errors="ignore") + path.suffix
+    last = PurePosixPath((given or "").replace("\\", "/")).name
+    return text.file_name(last, MOST_NAME_BYTES - _ROOM) or "file"
 
 
 def _write(upload: UploadFile, path: Path) -> None:

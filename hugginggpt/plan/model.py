@@ -1,6 +1,7 @@
 """A plan and its tasks, in the format of the HuggingGPT paper (arXiv 2303.17580, section 3.1)."""
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -43,6 +44,16 @@ class PlannedTask(BaseModel):
     def needs(self) -> tuple[int, ...]:
         """Ids of the tasks whose results it takes; the rest of `dep` only adds order."""
         return tuple(sorted({k for value in self.args.values() for k in references_in(value)}))
+
+
+def elements(value: Argument) -> Sequence[Scalar]:
+    """The elements of an argument: of a list those in it, of any other the argument itself."""
+    return value if isinstance(value, list) else [value]
+
+
+def free_id(tasks: Iterable[PlannedTask]) -> int:
+    """An id above those of all the tasks."""
+    return max((task.id for task in tasks), default=-1) + 1
 
 
 class Plan(BaseModel):

@@ -15,6 +15,9 @@ from hugginggpt.trace.sameness import check_resumed, check_same
 from hugginggpt.trace.story import AskedRequest, EndedRun, WaitingRequest
 from hugginggpt.trace.tables import FlowRunRow, RequestRow
 
+OPENING_SECONDS = 300.0
+"""If a process has not opened the request that it put in line within this many seconds, another one is started."""
+
 MOST_LIVES = 5
 """After this many processes have died on a request, no other process gets it."""
 

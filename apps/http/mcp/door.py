@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
+from apps.http.addresses import signed_links
 from apps.http.callers import Caller, caller_of
 from apps.http.errors import refusal
 from apps.http.events import Failed, Planned, Progress, Standing
@@ -19,11 +20,9 @@ from apps.http.mcp.backend import SILENT_SECONDS, Content, check_size, failure
 from apps.http.paths import MCP
 from apps.http.requests import NewRequest, Requests, Watch
 from apps.up.guard import Application, Receive, Scope, Send
-from hugginggpt.errors import TraceError, UsageError
-from hugginggpt.file_links import signed_path
 from hugginggpt.origin import Door
-from hugginggpt.services import get_store, get_trace
-from hugginggpt.submission import Cancelled, objection
+from hugginggpt.services import get_store
+from hugginggpt.submission import Cancelled, unusable
 
 
 class McpDoor:
@@ -97,7 +96,7 @@ class _Here:
         try:
             request = NewRequest.model_validate(asked)
         except ValidationError as error:
-            raise UsageError(objection(error.errors())) from None
+            raise unusable(error) from None
         await self._requests.create(self._caller, request, Door.MCP)
 
     async def standing(self, name: str) -> Standing:
@@ -129,9 +128,7 @@ class _Here:
         return await self._requests.kinds()
 
     async def file(self, sha256: str) -> Content:
-        found = await run_in_threadpool(get_trace().requests.stored_file, sha256, key=self._caller.only)
-        if found is None:
-            raise TraceError("There is no such file.")
+        found = await self._requests.file(self._caller, sha256)
         check_size(found.bytes, self._link(sha256, f"{sha256[:12]}{found.ending}"))
         return Content(await run_in_threadpool(get_store().read_bytes, found), found.mime)
 
@@ -146,4 +143,4 @@ class _Here:
         return caller_of(self._request)
 
     def _link(self, sha256: str, name: str) -> str:
-        return str(self._request.base_url).rstrip("/") + signed_path(self._key, sha256, name)
+        return signed_links(self._request, self._key)(sha256, name)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import mimetypes
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -22,6 +21,7 @@ from apps.http.paths import API
 from hugginggpt.errors import HuggingGPTError, UsageError, rebuilt
 from hugginggpt.file_links import FILES, signed_path
 from hugginggpt.origin import Door
+from hugginggpt.source_paths import is_address
 from hugginggpt.submission import Cancelled
 from hugginggpt.text import one_line
 
@@ -35,7 +35,6 @@ SILENT_SECONDS = 60.0
 
 _PAUSE = 0.25
 _MOST_SHOWN = 300
-_ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
 
 def serve() -> None:
@@ -188,7 +187,7 @@ def _path(source: str) -> Path | None:
         UsageError: there is none.
     """
     parts = urlsplit(source) if source.lower().startswith("file:") else None
-    if parts is None and (_ADDRESS.match(source) or not source.strip()):
+    if parts is None and (is_address(source) or not source.strip()):
         return None
     try:
         path = Path(source if parts is None else unquote(parts.path)).expanduser().absolute()

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from apps.http.addresses import Address
-from apps.http.callers import Caller
+from apps.http.callers import Caller, gone
 from apps.http.openai.answers import Answer, answer_of
 from apps.http.openai.asked import Asked
 from apps.http.openai.progress import Thoughts
@@ -107,14 +107,14 @@ class Answering:
 
     async def answer_for(self, request: Request) -> Answer | None:
         """The answer; None if the client has gone away before, and the request was stopped."""
-        answer, gone = asyncio.create_task(self.answer()), asyncio.create_task(_gone(request))
+        answer, left = asyncio.create_task(self.answer()), asyncio.create_task(gone(request))
         try:
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
         finally:
             answer.cancel()
-            gone.cancel()
+            left.cancel()
         await self.stop()
         return None
 
@@ -163,9 +163,3 @@ class Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         if not self._ended and self._answering is not None:
             await self._answering.stop()
-
-
-async def _gone(request: Request) -> None:
-    """Wait until the client has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

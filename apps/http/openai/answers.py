@@ -1,6 +1,5 @@
 """The answer to a request, as a chat application shows it."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from apps.http.events import Ended
 from hugginggpt.artifacts import Artifact
 from hugginggpt.file_links import FILES
-from hugginggpt.services import get_store
 
 _LINK = re.compile(rf"!?\[((?:[^\[\]\\]|\\.){{0,500}})\]\([^()\s]{{0,300}}{re.escape(FILES)}/[^()\s]{{0,900}}\)")
 _THOUGHTS = (('<details type="reasoning"', "</details>"), ("<think>", "</think>"))
@@ -52,12 +50,9 @@ def answer_of(ended: Ended) -> Answer:
         address = addresses.get(artifact.sha256)
         if address is None:
             continue
-        place = get_store().address(artifact)
         if ended["form"]:
-            text = text.replace(json.dumps(place, ensure_ascii=False)[1:-1], address)
             continue
-        link = _link(file["name"] + artifact.ending, address, artifact)
-        path = f"(?:{re.escape(place)}|{re.escape(address)})"
+        link, path = _link(file["name"] + artifact.ending, address, artifact), re.escape(address)
         named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(address, link), text)
         if named == text and artifact.preview is None:
             unnamed.append(link)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.responses import Response as HTTPResponse
 
-from apps.http.addresses import Address
+from apps.http.addresses import Address, signed_links
 from apps.http.callers import caller_of
 from apps.http.openai.answering import FIRST_SECONDS, Answering, Said, Stream, check_answered
 from apps.http.openai.answers import Answer, answer_of
@@ -23,9 +23,8 @@ from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
 from apps.http.openai.responses import Response
 from apps.http.openai.wrapping import unwrapped
-from apps.http.requests import Requests, Watch
+from apps.http.requests import Watch, requests_of
 from hugginggpt.errors import HuggingGPTError, TraceError
-from hugginggpt.file_links import signed_path
 from hugginggpt.results import RequestStatus
 from hugginggpt.submission import new_id
 from hugginggpt.trace.story import RequestTrace
@@ -83,7 +82,7 @@ async def chat_completions(request: Request) -> HTTPResponse:
         answer = Answer(reply)
         return Stream(completion.stream(_only(answer))) if streamed else JSONResponse(completion.whole(answer))
     messages = unwrapped(messages)
-    conversation = await continued(_requests(request), caller_of(request), _address(request), messages)
+    conversation = await continued(requests_of(request), caller_of(request), _address(request), messages)
     asked = asked_by(body, messages, conversation, ("response_format", body.get("response_format")))
     answering = _begin(request, asked)
     completion = ChatCompletion(answering.request_id, with_usage)
@@ -107,7 +106,7 @@ async def create_response(request: Request) -> HTTPResponse:
     messages = unwrapped(messages)
     previous = body.get("previous_response_id")
     if previous is None:
-        conversation = await continued(_requests(request), caller_of(request), _address(request), messages)
+        conversation = await continued(requests_of(request), caller_of(request), _address(request), messages)
     else:
         conversation = (await _story(request, previous)).conversation_id
     asked = asked_by(body, messages, conversation, ("text.format", _format(body)))
@@ -133,7 +132,7 @@ async def response(request: Request, name: str) -> dict[str, Any]:
 async def cancel(request: Request, name: str) -> dict[str, Any]:
     """Stop a response that is in progress; one that has ended stays as it is."""
     story = await _story(request, name)
-    await _requests(request).cancel(caller_of(request), story.request_id)
+    await requests_of(request).cancel(caller_of(request), story.request_id)
     return await _standing(request, await _story(request, name))
 
 
@@ -175,14 +174,14 @@ async def _only(answer: Answer) -> AsyncIterator[Said]:
 
 
 def _begin(request: Request, asked: Asked) -> Answering:
-    return Answering(_requests(request), caller_of(request), asked, _address(request))
+    return Answering(requests_of(request), caller_of(request), asked, _address(request))
 
 
 async def _story(request: Request, name: object) -> RequestTrace:
     """The request of a response's id."""
     request_id = name.removeprefix("resp_") if isinstance(name, str) else ""
     try:
-        story = await _requests(request).get(caller_of(request), request_id)
+        story = await requests_of(request).get(caller_of(request), request_id)
     except TraceError as error:
         raise error if type(error) is not TraceError else _unknown(name) from None
     if story.request_id != request_id:
@@ -204,15 +203,9 @@ async def _standing(request: Request, story: RequestTrace) -> dict[str, Any]:
         check_answered(story)
     except HuggingGPTError as error:
         return response.failed(error)
-    ended = await run_in_threadpool(_requests(request).ended, story, _address(request), Watch())
+    ended = await run_in_threadpool(requests_of(request).ended, story, _address(request), Watch())
     return response.whole(answer_of(ended))
 
 
-def _requests(request: Request) -> Requests:
-    requests: Requests = request.app.state.requests
-    return requests
-
-
 def _address(request: Request) -> Address:
-    base, key = str(request.base_url).rstrip("/"), request.app.state.key
-    return lambda sha256, name: base + signed_path(key, sha256, name)
+    return signed_links(request, request.app.state.key)

@@ -126,7 +126,7 @@ class _Blocks:
         """Run an edited plan for the request that is shown, with its files."""
         if request_id is None:
             raise gr.Error("There is no request whose plan could be run: ask something first.", print_exception=False)
-        story = await self._story(request, request_id)
+        story = await self._requests.get(_caller(request), request_id)
         files = [artifact_reference(resource) for resource in story.resources if not resource.earlier]
         content = {"request": story.text, "conversation": story.conversation_id, "files": files, "plan": plan}
         async for update in self._answer(request, content, chat, []):
@@ -152,11 +152,10 @@ class _Blocks:
                     raise UsageError(str(told["message"]))  # type: ignore[typeddict-item]
                 story = await self._requests.get(caller, name)
                 if kind == "progress":
-                    standing = told["steps"]  # type: ignore[typeddict-item]
                     yield {
                         box: [*said, _working(words.working(told))],  # type: ignore[arg-type]
-                        graph: words.picture(story, standing),
-                        steps: words.steps(story, standing),
+                        graph: words.picture(story),
+                        steps: words.steps(story),
                         plan: _written(story),
                     }
                 else:
@@ -201,11 +200,10 @@ class _Blocks:
         for summary in reversed(told):
             turn = await self._requests.get(caller, summary.request_id)
             said += [{"role": "user", "content": turn.text}, _says(words.answer(turn))]
-        standing = self._requests.progress(story, Watch())["steps"]
         return {
             box: said,
-            graph: words.picture(story, standing),
-            steps: words.steps(story, standing),
+            graph: words.picture(story),
+            steps: words.steps(story),
             plan: _written(story),
             conversation: story.conversation_id,
             request_id: story.request_id,
@@ -215,9 +213,6 @@ class _Blocks:
         """The latest requests, to choose from."""
         latest = await self._requests.latest(_caller(request), _LISTED)
         return gr.update(choices=[(words.earlier(summary), summary.request_id) for summary in latest], value=None)
-
-    async def _story(self, request: gr.Request, request_id: str) -> RequestTrace:
-        return await self._requests.get(_caller(request), request_id)
 
 
 def _caller(request: gr.Request) -> Caller:

@@ -1,12 +1,12 @@
 """What the page says, as Markdown."""
 
-from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
 from apps.http.addresses import places_named
 from apps.http.events import Progress, Step
-from apps.http.files import file_path
+from apps.http.standing import steps as steps_of
+from hugginggpt.file_links import file_path
 from hugginggpt.plan.picture import Box, draw
 from hugginggpt.results import TaskStatus
 from hugginggpt.text import one_line
@@ -58,40 +58,35 @@ def working(progress: Progress) -> str:
     return progress["headline"] + (f" ({done} of {len(steps)} steps done)" if steps else "")
 
 
-def picture(story: RequestTrace, steps: Sequence[Step]) -> str:
+def picture(story: RequestTrace) -> str:
     """The plan as a picture."""
     if story.plan is None or not story.plan.tasks:
         return ""
-    standing = {step["name"]: step for step in steps}
-    boxes = {}
     planned = {task.id for task in story.tasks if not task.replaced}
-    for task in story.tasks:
-        if task.replaced:
-            continue
-        step = standing.get(f"{task.id} · {task.task}")
-        below = step["standing"] if step else ""
-        boxes[task.id] = Box(task.task, below, _state(task, step), tuple(k for k in task.dep if k in planned))
+    boxes = {
+        task.id: Box(task.task, step["standing"], _state(task, step), tuple(k for k in task.dep if k in planned))
+        for task, step in zip(story.tasks, steps_of(story), strict=True)
+        if task.id in planned
+    }
     return f"![The plan](data:image/svg+xml,{quote(draw(boxes))})"
 
 
-def _state(task: TaskTrace, step: Step | None) -> str:
+def _state(task: TaskTrace, step: Step) -> str:
     if task.status in (TaskStatus.COMPLETED, TaskStatus.CACHED):
         return "done"
     if task.status is TaskStatus.PLANNED:
-        return "running" if step is not None and step["running"] else "planned"
+        return "running" if step["running"] else "planned"
     return str(task.status)
 
 
-def steps(story: RequestTrace, standing: Sequence[Step]) -> str:
+def steps(story: RequestTrace) -> str:
     """Each step, its model, and why that one."""
-    if not standing:
+    if not story.tasks:
         return "There is no plan yet." if story.finished_at is None else "No step was needed."
-    words = {step["name"]: step for step in standing}
     lines = []
-    for task in story.tasks:
-        step = words.get(f"{task.id} · {task.task}")
-        mark = _MARKS.get(str(task.status), "○")
-        lines.append(f"**{mark} {task.id} · {task.task}**: {_plain(step['standing'] if step else '')}")
+    for task, step in zip(story.tasks, steps_of(story), strict=True):
+        mark = _MARKS.get(step["status"], "○")
+        lines.append(f"**{mark} {step['name']}**: {_plain(step['standing'])}")
         if task.selection is not None:
             choice = task.selection.choice
             others = ", ".join(f"`{other.card.id}`" for other in choice.alternatives[:3])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from hugginggpt.controller.embedded.target_columns import mentions
+from hugginggpt.naming import named_file
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.resource import Resource
 
@@ -39,7 +40,7 @@ def asked_of_tables(plan: Plan, resources: Sequence[Resource], check: Callable[[
 
 def _of_tables(task: PlannedTask, resources: Sequence[Resource]) -> PlannedTask | None:
     question, name = task.args.get("text"), task.args.get(_ASKS.get(task.task, ""))
-    file = next((r for r in resources if name in (r.name, r.source)), None)
+    file = named_file(name, resources)
     if file is None or file.parts is None or not isinstance(question, str) or not _compares(question, file):
         return None
     return task.model_copy(update={"task": _QUERY, "args": {"text": question, "table": name}})

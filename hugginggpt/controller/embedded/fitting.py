@@ -12,8 +12,9 @@ from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.question_words import AUXILIARY
 from hugginggpt.controller.embedded.questions import asked_in
 from hugginggpt.media.input_formats import TIFF
+from hugginggpt.naming import named_file
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.model import Argument
+from hugginggpt.plan.model import elements, free_id
 from hugginggpt.plan.references import reference, sole_reference
 from hugginggpt.resource import Resource
 
@@ -79,7 +80,7 @@ def is_about_a_picture(question: str) -> bool:
 
 def _labelled_by_its_text(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
     """Labels for a picture of writing are those of its text."""
-    tasks, free = [], _free_id(plan)
+    tasks, free = [], free_id(plan.tasks)
     for task in plan.tasks:
         if task.task == _MATCH and _is_writing(task, text, resources):
             read = PlannedTask(task=_READ, id=free, args={"image": task.args["image"]}, dep=task.dep)
@@ -93,10 +94,10 @@ def _labelled_by_its_text(plan: Plan, text: str, resources: Sequence[Resource]) 
 
 def _is_writing(task: PlannedTask, text: str, resources: Sequence[Resource]) -> bool:
     """Whether a picture that is to be labelled shows a text: the file says so, or the request outside its labels."""
-    files = [_file(value, resources) for value in _listed(task.args.get("image"))]
+    files = [named_file(value, resources) for value in elements(task.args["image"])]
     if any(file is None for file in files):
         return False
-    for words in (*(file.name for file in files if file), *map(str, _listed(task.args.get("labels")))):
+    for words in (*(file.name for file in files if file), *map(str, elements(task.args["labels"]))):
         text = text.replace(words, " ")
     return _WRITINGS.search(text) is not None or all(file is not None and _holds_pages(file) for file in files)
 
@@ -130,7 +131,7 @@ def _looked_at_or_read(plan: Plan, text: str, resources: Sequence[Resource]) -> 
 
     def fit(task: PlannedTask) -> PlannedTask:
         name = task.args.get("context" if task.task == _ANSWER else "image")
-        file = _file(name, resources)
+        file = named_file(name, resources)
         if task.task not in (_ANSWER, _ASK, _LOOK, _READ) or file is None or name is None:
             return task
         if file.artifact.type is not ValueType.DOCUMENT or ValueType.IMAGE not in file.types:
@@ -148,10 +149,10 @@ def _looked_at_or_read(plan: Plan, text: str, resources: Sequence[Resource]) -> 
 def _summarised(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
     """What a text is about is its summary, and so is what it says where its pages cannot be shown."""
     asked = asked_in(text)
-    tasks, free = [], _free_id(plan)
+    tasks, free = [], free_id(plan.tasks)
     for task in plan.tasks:
         whole = task.args.get("context" if task.task == _ANSWER else "image")
-        file = _file(whole, resources)
+        file = named_file(whole, resources)
         is_reading = task.task == _READ and file is not None and file.artifact.type is ValueType.DOCUMENT
         question = asked[0] if is_reading and len(asked) == 1 and not _is_used(task, plan) else task.args.get("text")
         if whole is None or task.task not in (_ANSWER, _ASK, _READ) or not _asks_for_the_whole(question, task.task):
@@ -177,7 +178,7 @@ def _counted(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
 
     def asked(task: PlannedTask) -> PlannedTask:
         table = task.args.get("text")
-        file = _file(table, resources)
+        file = named_file(table, resources)
         if task.task != _SUMMARIZE or file is None or table is None or file.main_type is not ValueType.TABLE:
             return task
         return _changed(task, "table-question-answering", {"table": table, "text": text})
@@ -191,7 +192,7 @@ def _as_text(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
         task.id: task.args["image"]
         for task in plan.tasks
         if task.task == _READ
-        and (file := _file(task.args.get("image"), resources)) is not None
+        and (file := named_file(task.args.get("image"), resources)) is not None
         and file.artifact.type is ValueType.DOCUMENT
         and file.parts is not None
         and not file.parts.unread
@@ -223,17 +224,5 @@ def _changed(task: PlannedTask, kind: str, args: dict[str, Any]) -> PlannedTask:
     return changed.model_copy(update={"dep": tuple(sorted({*changed.needs, *set(task.dep) - set(task.needs)}))})
 
 
-def _free_id(plan: Plan) -> int:
-    return max((task.id for task in plan.tasks), default=-1) + 1
-
-
 def _is_used(task: PlannedTask, plan: Plan) -> bool:
     return any(task.id in other.needs for other in plan.tasks)
-
-
-def _listed(value: Argument | None) -> Sequence[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _file(value: object, resources: Sequence[Resource]) -> Resource | None:
-    return next((resource for resource in resources if value in (resource.name, resource.source)), None)

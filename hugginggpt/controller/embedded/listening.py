@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.model import free_id
 from hugginggpt.plan.references import reference, sole_reference
 from hugginggpt.resource import Resource
 
@@ -51,8 +52,7 @@ def with_speech(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
             spoken = reference(0)
     if spoken is None:
         return plan
-    free = max((task.id for task in tasks), default=-1) + 1
-    speech = _waiting(PlannedTask(task=_SPEAK, id=free, args={"text": spoken}))
+    speech = _waiting(PlannedTask(task=_SPEAK, id=free_id(tasks), args={"text": spoken}))
     repairs = (*plan.repairs, "The request wants something read to someone, so that it is spoken.")
     return plan.model_copy(update={"tasks": (*tasks, speech), "repairs": repairs})
 

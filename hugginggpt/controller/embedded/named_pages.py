@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.model import Argument, Scalar
+from hugginggpt.plan.model import Argument, Scalar, elements
 from hugginggpt.plan.references import any_reference
 from hugginggpt.resource import Resource
 
@@ -107,5 +107,4 @@ def _of(document: str, pages: Pages, count: int) -> str:
 
 
 def _literals(task: PlannedTask) -> list[str]:
-    values = (v for value in task.args.values() for v in (value if isinstance(value, list) else [value]))
-    return [value for value in values if isinstance(value, str)]
+    return [value for argument in task.args.values() for value in elements(argument) if isinstance(value, str)]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from hugginggpt.capabilities import ValueType
+from hugginggpt.naming import named_file
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.resource import Resource
 
@@ -53,7 +54,7 @@ def with_target_columns(text: str, plan: Plan, resources: Sequence[Resource]) ->
 def _with_column(text: str, task: PlannedTask, resources: Sequence[Resource]) -> PlannedTask:
     if task.task not in _VERBS or "column" in task.args:
         return task
-    file = next((r for r in resources if task.args.get("table") in (r.name, r.source)), None)
+    file = named_file(task.args.get("table"), resources)
     if file is None:
         return task
     column = named_column(text.replace(file.name, " " * len(file.name)), columns_of(file), task.task)
