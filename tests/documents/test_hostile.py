@@ -1,14 +1,14 @@
 """Documents that are made to do harm get a sentence, and cost little."""
 
 import io
-import os
 import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,18 +48,16 @@ SOURCES = {
 @contextmanager
 def peak_memory() -> Iterator[list[int]]:
     """The most bytes that processes started inside the block had in memory, as the only item."""
-    peak, ended = [0], threading.Event()
+    peak, ended, before = [0], threading.Event(), set(psutil.Process().children())
 
     def watch() -> None:
+        own = psutil.Process().cmdline()
         while not ended.wait(0.01):
-            for name in os.listdir("/proc"):
-                try:
-                    with open(f"/proc/{name}/status") as file:
-                        status = dict(line.split(":", 1) for line in file)
-                except (OSError, ValueError):
-                    continue
-                if status.get("PPid", "").strip() == str(os.getpid()) and "VmRSS" in status:
-                    peak[0] = max(peak[0], int(status["VmRSS"].split()[0]) * 1024)
+            for child in set(psutil.Process().children()) - before:
+                # A child that is forked and has not yet become its own program still has this process's memory.
+                with suppress(psutil.Error):
+                    if child.cmdline() != own:
+                        peak[0] = max(peak[0], child.memory_info().rss)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
