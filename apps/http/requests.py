@@ -280,8 +280,8 @@ class Requests:
                 yield "ended", await run_in_threadpool(self.ended, story, address, watch)
                 return
             failed = running.over.result() if running is not None and over else None
-            if over and failed is None:
-                running = None  # it was resumed elsewhere since then
+            if over and (failed is None or self._goes_on(story, watch)):
+                running = failed = None  # it was resumed elsewhere since then, or will be
             died = story is None or story.status is RequestStatus.DIED
             if failed is None and running is None and not watch.resumes and died:
                 failed = ENDED_UNEXPECTEDLY
@@ -300,6 +300,10 @@ class Requests:
                 await asyncio.sleep(pause)
             else:
                 await asyncio.wait([running.over], timeout=pause)
+
+    def _goes_on(self, story: RequestTrace | None, watch: Watch) -> bool:
+        """Whether a request is continued although the process at work on it is gone."""
+        return story is not None and story.in_line and watch.resumes and not self.is_stopping
 
     def ended(self, story: RequestTrace, address: Address | None, watch: Watch) -> Ended:
         """What is shown of a request that has ended."""

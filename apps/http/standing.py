@@ -91,7 +91,7 @@ def headline(story: RequestTrace) -> str:
     if story.status is RequestStatus.QUEUED:
         return "Waiting in line"
     if story.status is RequestStatus.DIED:
-        return "Stopped"
+        return "Waiting to be continued" if story.in_line else "Stopped"
     if story.plan is None:
         return (
             ("Reading the plan" if story.options.get("plan") is not None else "Planning")

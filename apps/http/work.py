@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ ENDED_UNEXPECTEDLY: Failed = {
 
 KEPT_SECONDS = 60.0
 """How long the service remembers how a job ended."""
+
+MOST_JOBS = 4
+"""So many jobs of one sort run at once, besides those that answer requests: each takes some ten megabytes."""
 
 Job = Callable[..., None]
 
@@ -69,6 +73,7 @@ class Work:
         self._folder = folder
         self._forks = forks
         self._forking = asyncio.Lock()
+        self._turns: defaultdict[Job, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_JOBS))
         self._answering: dict[str, Running] = {}
         self._running: dict[asyncio.Task[None], Running] = {}
         """By the task that watches it."""
@@ -103,7 +108,7 @@ class Work:
     async def do(
         self, job: Job, *arguments: Any, unless: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> dict[str, Any]:
-        """Do a job, and return what it told.
+        """Do a job when it is its turn, and return what it told.
 
         Args:
             job: the job, which is stopped if whoever waits for it is cancelled.
@@ -113,22 +118,23 @@ class Work:
         Raises:
             HuggingGPTError: it failed.
         """
-        async with self._forking:
-            running = await self._begin(job, *arguments)
-        if unless is not None:
-            other = asyncio.create_task(unless())
-            ends: list[asyncio.Future[Any]] = [running.over, other]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            other.cancel()
-            running.signal(signal.SIGINT)
-        try:
-            failed = await asyncio.shield(running.over)
-        except asyncio.CancelledError:
-            running.signal(signal.SIGINT)
-            raise
-        if failed is not None:
-            raise rebuilt(failed["type"], failed["message"])
-        return running.messages
+        async with self._turns[job]:
+            async with self._forking:
+                running = await self._begin(job, *arguments)
+            if unless is not None:
+                other = asyncio.create_task(unless())
+                ends: list[asyncio.Future[Any]] = [running.over, other]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                other.cancel()
+                running.signal(signal.SIGINT)
+            try:
+                failed = await asyncio.shield(running.over)
+            except asyncio.CancelledError:
+                running.signal(signal.SIGINT)
+                raise
+            if failed is not None:
+                raise rebuilt(failed["type"], failed["message"])
+            return running.messages
 
     def answering(self, request_id: str) -> Running | None:
         """The job that answers a request, or did so until just now; None if there is none in this service."""

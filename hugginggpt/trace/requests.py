@@ -269,6 +269,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         error_type=request.error_type,
         door=request.door,
         key_name=request.key_name,
+        in_line=request.queued_at is not None,
         created_at=request.created_at,
         planned_at=request.planned_at,
         finished_at=request.finished_at,

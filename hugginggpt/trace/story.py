@@ -265,6 +265,7 @@ class RequestTrace(_Frozen):
     Attributes:
         door: the way in that it took; None in rows of older versions.
         key_name: name of its client's key; None for the owner of the home folder.
+        in_line: whether another process continues it if the one at work dies.
         plan: its latest version.
         earlier_plans: the versions that were given up because tasks failed for good, oldest first.
         tasks: those of every version.
@@ -282,6 +283,7 @@ class RequestTrace(_Frozen):
     error_type: str | None
     door: str | None
     key_name: str | None
+    in_line: bool
     created_at: datetime
     planned_at: datetime | None
     finished_at: datetime | None

@@ -395,6 +395,33 @@ def test_a_killed_run_is_told_and_resumed(
     assert [life.ending for life in latest().lives] == ["died", "finished"]
 
 
+def test_who_follows_a_request_in_line_follows_it_through_the_death_of_its_process(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    controller.script = {"summarization": hangs(), "respond": "It is done."}
+    asked = {"request": "Do it", "plan": json.loads(Path(unseen(tmp_path)).read_text())}
+    status, taken = call(here, "POST", "/requests", asked)
+    assert status == 201, taken
+    service = find_service()
+    assert service is not None
+    headlines: list[str] = []
+    killed: psutil.Process | None = None
+    for event in service.events(taken["request_id"], lives=0, since=datetime.now(UTC), waits="waiting", resumes=True):
+        assert event.name != "failed", event.data
+        if event.name == "ended":
+            break
+        headlines.append(event.data["headline"])
+        if any(step["running"] for step in event.data["steps"]) and not killed:
+            killed = holder(latest())
+            killed.kill()
+            controller.script = {"summarization": "It is short.", "respond": "It is done."}
+        if headlines[-1] == "Waiting to be continued":
+            call(here, "POST", f"/requests/{taken['request_id']}/resume")
+    assert "Waiting to be continued" in headlines
+    assert event.data["report"]["response"] == "It is done."
+    assert [life.ending for life in latest().lives] == ["died", "finished"]
+
+
 def test_a_killed_service_comes_back_to_its_clients(here: Installation, at_work: AtWork) -> None:
     client, go_on = at_work("ask", "Do it", "--json")
     killed, address = here.state["parts"]["service"], here.state["service_url"]

@@ -1,0 +1,48 @@
+"""The jobs of the service, in forks of their own."""
+
+import asyncio
+import json
+import os
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from apps.http.work import MOST_JOBS, Work
+from apps.up.forks import Forks
+
+
+def look(connection: Connection, folder: str) -> None:
+    """Tell how many jobs of this sort run, and stay for a while."""
+    own = Path(folder) / str(os.getpid())
+    own.touch()
+    time.sleep(0.2)
+    connection.send_bytes(json.dumps(["running", len(os.listdir(folder))]).encode())
+    own.unlink()
+    connection.send_bytes(json.dumps(["done", None]).encode())
+
+
+def stay(connection: Connection, folder: str) -> None:
+    """Another sort of job, which ends when it may."""
+    while os.listdir(folder):
+        time.sleep(0.01)
+    connection.send_bytes(json.dumps(["done", None]).encode())
+
+
+def test_only_so_many_jobs_of_a_sort_run_at_once_and_none_waits_for_another_sort(tmp_path: Path) -> None:
+    counted, held = tmp_path / "counted", tmp_path / "held"
+    counted.mkdir()
+    held.mkdir()
+    (held / "on").touch()
+
+    async def many() -> list[int]:
+        work = Work(tmp_path, Forks.own())
+        others = [asyncio.create_task(work.do(stay, str(held))) for _ in range(2 * MOST_JOBS)]
+        told = await asyncio.gather(*(work.do(look, str(counted)) for _ in range(3 * MOST_JOBS)))
+        assert not any(other.done() for other in others)
+        (held / "on").unlink()
+        await asyncio.gather(*others)
+        return [one["running"] for one in told]
+
+    running = asyncio.run(many())
+    assert len(running) == 3 * MOST_JOBS
+    assert max(running) <= MOST_JOBS
