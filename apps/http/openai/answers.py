@@ -34,6 +34,11 @@ class Answer:
         """The whole answer."""
         return "\n\n".join((self.said, *self.media))
 
+    @property
+    def pieces(self) -> list[str]:
+        """The whole answer as it is streamed: a line at a time."""
+        return self.text.splitlines(keepends=True) or [""]
+
 
 def answer_of(ended: Ended) -> Answer:
     """The answer to a request that has ended.
@@ -48,9 +53,7 @@ def answer_of(ended: Ended) -> Answer:
     for file in ended["files"]:
         artifact = Artifact.model_validate(file["artifact"])
         address = addresses.get(artifact.sha256)
-        if address is None:
-            continue
-        if ended["form"]:
+        if address is None or ended["form"]:
             continue
         link, path = _link(file["name"] + artifact.ending, address, artifact), re.escape(address)
         named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(address, link), text)
