@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai import OpenAI
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 
 from apps.http.openai.asked import asked_by, quoted
 from apps.http.openai.errors import ParameterError, unusable
@@ -88,7 +89,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": PIXEL}}
         (user("Hi", {"type": "image_url", "image_url": {}}), r"image_url\.url' is missing"),
         (user("Hi", {"type": "input_audio", "input_audio": {"data": "AAAA"}}), r"input_audio\.format' is missing"),
         (user("Hi", {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "../x"}}), "name of a format"),
-        (user("Hi", {"type": "input_audio", "input_audio": {"data": 5, "format": "wav"}}), r"input_audio\.data' has to be a text"),
+        (user("Hi", {"type": "input_audio", "input_audio": {"data": 5, "format": "wav"}}), r"data' has to be a text"),
         (user("Hi", {"type": "file", "file": {}}), "names no file"),
         (user("Hi", {"type": "file", "file": {"file_id": "file-1"}}), "is not a file"),
         (user("Hi", {"type": "file", "file": {"file_data": "AA==", "filename": 5}}), "has to be a text"),
@@ -241,6 +242,10 @@ def test_a_question_of_the_user_is_one(text: str) -> None:
     assert housekeeping([Message("user", text)]) is None
 
 
+def data_of(messages: list[Message]) -> list[UploadFile]:
+    return [file for message in messages for file in message.files if isinstance(file, UploadFile)]
+
+
 def test_words_around_which_an_application_put_something_are_themselves_again() -> None:
     newer = '### Task:\nRespond.\n\n<context>\n<source id="1" name="a.pdf">Ann bakes.</source>\n</context>\nWho is Ann?'
     older = "### Task:\nRespond.\n<context>\nAnn bakes.\n</context>\n\n<user_query>\nWho is Ann?\n</user_query>\n"
@@ -252,7 +257,7 @@ def test_words_around_which_an_application_put_something_are_themselves_again() 
     for text in (newer, older, newer.replace("Who is", f"{attached}Who is")):
         (found,) = unwrapped([Message("user", text)])
         assert found.text == "Who is Ann?"
-        assert [(file.name, file.data) for file in found.files] == [("context.txt", b"Ann bakes.")]
+        assert [(file.filename, file.file.read()) for file in data_of([found])] == [("context.txt", b"Ann bakes.")]
     assert unwrapped([Message("user", f"{attached}Who is Ann?")]) == [Message("user", "Who is Ann?")]
     for text in ("Who is Ann?", "### Task:\nRead it.", "### Task:\n<context>\nx\n</context>\n"):
         assert unwrapped([Message("user", text)]) == [Message("user", text)]
@@ -327,9 +332,9 @@ def test_what_comes_with_messages_arrives_whole_and_under_names_of_its_own(said:
     given = [{"role": role, "content": [text, *map(part, data)]} for role, data in [*said, ("user", [])]]
     messages = said_in(given)
     sent = [one for role, data in said if role == "user" for one in data]
-    files = [file for message in messages for file in message.files]
-    assert [file.data for file in files] == sent
-    assert [file.name for file in files] == [f"image-{number}.png" for number in range(1, len(sent) + 1)]
+    assert [file.filename for file in data_of(messages)] == [
+        f"image-{number}.png" for number in range(1, len(sent) + 1)
+    ]
     assert [message.text for message in messages] == [LINE] * len(given)
     asked = asked_by(messages)
     assert [upload.file.read() for upload in asked.uploads] == sent

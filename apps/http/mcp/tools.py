@@ -177,7 +177,7 @@ async def file(sha256: str) -> ResourceResult:
 def _here() -> tuple[Requests, Caller, Address]:
     """The requests of the service, who makes the call at hand, and the addresses of files for them."""
     call = get_http_request()
-    return requests_of(call), caller_of(call), signed_links(call, call.app.state.key)
+    return requests_of(call), caller_of(call), signed_links(call)
 
 
 async def _create(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
@@ -15,10 +16,8 @@ from apps.http.openai.progress import Thoughts
 from apps.http.requests import Watch, requests_of
 from apps.http.sse import EventStream
 from apps.http.uploads import kept
-from hugginggpt.errors import RequestClosedError, rebuilt
+from hugginggpt.errors import rebuilt
 from hugginggpt.origin import Door
-from hugginggpt.results import RequestStatus
-from hugginggpt.trace.story import RequestTrace
 
 FIRST_SECONDS = 0.8
 """A stream begins after so long even if nobody knows yet whether the request can be accepted."""
@@ -71,7 +70,7 @@ class Answering:
                 yield None
         self._taken.result()
         thoughts = Thoughts()
-        address = signed_links(self._call, self._call.app.state.key)
+        address = signed_links(self._call)
         async for event in self._requests.watch(self._caller, self.request_id, Watch(), address, SILENT_SECONDS):
             match event:
                 case None:
@@ -81,9 +80,9 @@ class Answering:
                         yield text
                 case ("failed", failed):
                     raise rebuilt(failed["type"], failed["message"])
-                case ("ended", ended):
-                    check_answered(await self._requests.get(self._caller, self.request_id))
-                    yield answer_of(ended)
+                case ("ended", _):
+                    story = await self._requests.get(self._caller, self.request_id)
+                    yield await run_in_threadpool(answer_of, story, address)
 
     async def answer(self) -> Answer | None:
         """The answer; None if the client has gone away before, and the request was stopped.
@@ -110,18 +109,6 @@ class Answering:
         await asyncio.wait({self._taken})
         if self._taken.exception() is None:
             await self._requests.cancel(self._caller, self.request_id)
-
-
-def check_answered(story: RequestTrace) -> None:
-    """Raise unless a request that has ended has an answer, which may be partial.
-
-    Raises:
-        HuggingGPTError: it failed, or was cancelled.
-    """
-    if story.status is RequestStatus.CANCELLED:
-        raise RequestClosedError(story.error or "The request was cancelled.")
-    if story.status is RequestStatus.FAILED:
-        raise rebuilt(story.error_type, story.error or "The request failed.")
 
 
 class Stream(EventStream):

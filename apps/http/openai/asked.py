@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 
 from apps.http.openai.answers import without_links
 from apps.http.openai.errors import ParameterError
-from apps.http.openai.messages import Message
+from apps.http.openai.messages import Message, parted
 from apps.http.openai.models import Form, Own
 from apps.http.requests import NewRequest
 from hugginggpt.request import MOST_QUOTED, MOST_QUOTED_CHARS, QuotedExchange
@@ -46,17 +46,17 @@ def asked_by(
     Raises:
         ParameterError: a parameter cannot be used.
     """
-    last = max(number for number, message in enumerate(messages) if message.role == "user")
-    before = messages[:last] if conversation is None else ()
-    files = [file for message in (*before, messages[last]) for file in message.files]
+    before, last = parted(messages)
+    before = before if conversation is None else ()
+    files = [file for message in (*before, last) for file in message.files]
     options = {} if own is None else own.options.model_dump(exclude_unset=True)
     schema = _schema(form, form_param)
     if schema is not None:
         options["answer_schema"] = schema
     try:
         request = NewRequest(
-            request=messages[last].text,
-            files=tuple(file.source for file in files if file.source),
+            request=last.text,
+            files=tuple(file for file in files if isinstance(file, str)),
             id=new_id(),
             conversation=conversation,
             history=quoted(before),
@@ -67,7 +67,7 @@ def asked_by(
         param = str(problem["loc"][0]) if problem["loc"] else "hugginggpt"
         param = form_param if param == "answer_schema" and schema is not None else param
         raise ParameterError(objection([{**problem, "loc": (param, *problem["loc"][1:])}]), param) from None
-    return Asked(request, tuple(upload for file in files if (upload := file.upload) is not None))
+    return Asked(request, tuple(file for file in files if isinstance(file, UploadFile)))
 
 
 def quoted(messages: Sequence[Message]) -> tuple[QuotedExchange, ...]:

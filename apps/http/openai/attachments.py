@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from collections import Counter
-from dataclasses import dataclass
 from io import BytesIO
 from urllib.parse import unquote_to_bytes
 
@@ -18,24 +17,8 @@ from hugginggpt.resources import referenced
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Attachment:
-    """A file of a message.
-
-    Attributes:
-        name: its name, if it came as data.
-        data: its content; None if it is named by its source.
-        source: an http(s) address, or a reference to a stored file.
-    """
-
-    name: str = ""
-    data: bytes | None = None
-    source: str = ""
-
-    @property
-    def upload(self) -> UploadFile | None:
-        """The file as an upload; None if it did not come with the call."""
-        return None if self.data is None else UploadFile(BytesIO(self.data), filename=self.name, size=len(self.data))
+Attachment = UploadFile | str
+"""A file of a message: its data, or an http(s) address or the reference of a stored file."""
 
 
 class Attachments:
@@ -78,16 +61,21 @@ class Attachments:
         if given.file_data:
             return self._named_file(what, "", _decoded(source, param), param, given.filename)
         if _ADDRESS.match(source) or referenced(source) is not None:
-            return Attachment(source=source)
+            return source
         raise ParameterError(
             f"'{param}' is not a file: give a data URI, an https:// address, or the reference of a stored file.", param
         )
 
-    def _named_file(self, what: str, ending: str, data: bytes, param: str, filename: str | None = None) -> Attachment:
+    def _named_file(self, what: str, ending: str, data: bytes, param: str, filename: str | None = None) -> UploadFile:
         if not data:
             raise ParameterError(f"'{param}' is empty.", param)
         self._named[what] += 1
-        return Attachment(name=filename or f"{what}-{self._named[what]}{ending}", data=data)
+        return upload(filename or f"{what}-{self._named[what]}{ending}", data)
+
+
+def upload(name: str, data: bytes) -> UploadFile:
+    """A file that came as data."""
+    return UploadFile(BytesIO(data), filename=name, size=len(data))
 
 
 def _decoded(text: str, param: str) -> bytes:

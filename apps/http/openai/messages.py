@@ -50,6 +50,12 @@ def read_messages(items: Sequence[Item], param: str) -> list[Message]:
     return read
 
 
+def parted(messages: Sequence[Message]) -> tuple[Sequence[Message], Message]:
+    """What was said before the user's last message, and that; what comes after it is left out."""
+    last = max(number for number, message in enumerate(messages) if message.role == "user")
+    return messages[:last], messages[last]
+
+
 def _message(given: GivenMessage, param: str, attachments: Attachments) -> Message:
     """A message. Of what others than the user say, only texts are read."""
     texts: list[str] = []

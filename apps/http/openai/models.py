@@ -337,13 +337,16 @@ class ResponseError(BaseModel):
     message: str
 
 
+Status = Literal["queued", "in_progress", "completed", "failed", "cancelled"]
+
+
 class Response(BaseModel):
     """A response."""
 
     id: str
     object: Literal["response"] = "response"
     created_at: int
-    status: Literal["queued", "in_progress", "completed", "failed", "cancelled"]
+    status: Status
     background: bool = False
     error: ResponseError | None = None
     incomplete_details: None = None

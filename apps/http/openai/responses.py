@@ -16,6 +16,7 @@ from apps.http.openai.models import (
     Response,
     ResponseError,
     ResponseUsage,
+    Status,
     SummaryText,
 )
 from apps.http.sse import STILL_HERE, event
@@ -51,18 +52,11 @@ class Responding:
         code = "server_error" if openai_status(error) >= 500 else "invalid_prompt"
         return self.standing("failed", output=list(before), error=ResponseError(code=code, message=error.message))
 
-    def standing(self, status: str, **more: Any) -> Response:
+    def standing(self, status: Status, **more: Any) -> Response:
         """The response as it stands."""
-        return Response.model_validate(
-            {
-                "id": f"resp_{self.request_id}",
-                "created_at": self.created,
-                "status": status,
-                "background": self.background,
-                "previous_response_id": self.previous,
-                **more,
-            }
-        )
+        id_, previous = f"resp_{self.request_id}", self.previous
+        known = {"created_at": self.created, "background": self.background, "previous_response_id": previous}
+        return Response(id=id_, status=status, **known, **more)
 
     async def stream(self, said: AsyncIterator[Said]) -> AsyncIterator[str]:
         """The response as events: the progress as an item of reasoning, then the answer as a message."""

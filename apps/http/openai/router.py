@@ -13,7 +13,7 @@ from starlette.responses import Response as HTTPResponse
 
 from apps.http.addresses import signed_links
 from apps.http.callers import caller_of
-from apps.http.openai.answering import FIRST_SECONDS, Answering, Said, Stream, check_answered
+from apps.http.openai.answering import FIRST_SECONDS, Answering, Said, Stream
 from apps.http.openai.answers import Answer, answer_of
 from apps.http.openai.asked import asked_by
 from apps.http.openai.chat import Chat
@@ -24,7 +24,7 @@ from apps.http.openai.messages import Message, read_messages
 from apps.http.openai.models import MODEL, Call, ChatCall, Form, Model, Models, Response, ResponseCall
 from apps.http.openai.responses import Responding
 from apps.http.openai.wrapping import unwrapped
-from apps.http.requests import Watch, requests_of
+from apps.http.requests import requests_of
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.results import RequestStatus
 from hugginggpt.submission import new_id
@@ -116,8 +116,7 @@ async def _answered(
         return Stream(got.stream(_only(answer))) if call.stream else JSONResponse(got.whole(answer).model_dump())
     messages = unwrapped(messages)
     if previous is None:
-        address = signed_links(request, request.app.state.key)
-        conversation = await continued(requests_of(request), caller_of(request), address, messages)
+        conversation = await continued(request, messages)
     else:
         conversation = (await _story(request, previous)).conversation_id
     answering = Answering(request, asked_by(messages, conversation, call.hugginggpt, *form))
@@ -170,13 +169,9 @@ async def _only(answer: Answer) -> AsyncIterator[Said]:
 async def _story(request: Request, name: str) -> RequestTrace:
     """The request of a response's id."""
     request_id = name.removeprefix("resp_")
-    unknown = TraceError(f"There is no response '{name[:100]}'.")
-    try:
-        story = await requests_of(request).get(caller_of(request), request_id)
-    except TraceError as error:
-        raise error if type(error) is not TraceError else unknown from None
+    story = await requests_of(request).get(caller_of(request), request_id)
     if story.request_id != request_id:
-        raise unknown
+        raise TraceError(f"There is no response '{name[:100]}'.")
     return story
 
 
@@ -187,8 +182,6 @@ async def _standing(request: Request, story: RequestTrace) -> Response:
     if story.finished_at is None:
         return got.standing("queued" if story.status is RequestStatus.QUEUED else "in_progress")
     try:
-        check_answered(story)
+        return got.whole(await run_in_threadpool(answer_of, story, signed_links(request)))
     except HuggingGPTError as error:
         return got.failed(error)
-    address = signed_links(request, request.app.state.key)
-    return got.whole(answer_of(await run_in_threadpool(requests_of(request).ended, story, address, Watch())))
