@@ -14,8 +14,10 @@ DONE = "data: [DONE]\n\n"
 class EventStream(StreamingResponse):
     """Server-sent events, as text."""
 
-    def __init__(self, events: AsyncIterator[str]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[str], status_code: int = 200) -> None:
+        super().__init__(events, status_code, {"Cache-Control": "no-store"})
 
 
 def event(data: object, name: str | None = None, id_: str | None = None) -> str:

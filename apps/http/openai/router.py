@@ -121,14 +121,13 @@ async def _answered(
         conversation = (await _story(request, previous)).conversation_id
     answering = Answering(request, asked_by(messages, conversation, call.hugginggpt, *form))
     got = make(answering.request_id)
-    background = isinstance(got, Responding) and got.background
+    background = got if isinstance(got, Responding) and got.background else None
     if call.stream:
         await answering.taken(FIRST_SECONDS)
-        return Stream(got.stream(answering.said()), None if background else answering)
-    if background:
-        assert isinstance(got, Responding)
+        return Stream(got.stream(answering.said()), answering if background is None else None)
+    if background is not None:
         await answering.taken()
-        return JSONResponse(got.standing("in_progress").model_dump())
+        return JSONResponse(background.standing("in_progress").model_dump())
     given = await answering.answer()
     return HTTPResponse(status_code=_CLOSED) if given is None else JSONResponse(got.whole(given).model_dump())
 
