@@ -18,6 +18,7 @@ import pytest
 from apps.http.openai.answers import without_links
 from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
+from apps.http.openai.models import GivenMessage, InputImagePart
 from apps.http.openai.wrapping import unwrapped
 from hugginggpt.artifacts import PREVIEW_CHARS
 from hugginggpt.capabilities import CAPABILITIES, ValueType
@@ -313,7 +314,9 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ),
     (
         "openai attachments",
-        lambda t: read_messages([{"role": "user", "content": [{"type": "input_image", "image_url": t}]}], "input"),
+        lambda t: read_messages(
+            [GivenMessage(role="user", content=[InputImagePart(type="input_image", image_url=t)])], "input"
+        ),
         {"mime": "data:|a", "more": "data:a|;a", "base64": "data:a;base64,|A", "blank": "data:a;base64,| "},
     ),
     ("retry_after", lambda t: retry_after({"retry-after": t}), {"digits": "|1", "date": "|Mon, "}),

@@ -17,10 +17,11 @@ def mcp() -> int:
     from importlib.util import find_spec
 
     from apps.http.client import find_service
-    from apps.http.mcp import MISSING
+    from apps.http.mcp import MISSING, prepare
 
     if find_spec("fastmcp") is None:
         raise click.ClickException(MISSING)
+    prepare()
     from apps.http.mcp.stdio import NOTHING_IS_UP, serve
 
     if find_service(as_here=False) is None:

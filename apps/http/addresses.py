@@ -20,14 +20,9 @@ def links(request: Request) -> Address:
     return lambda sha256, name: base + file_path(sha256, name)
 
 
-def signed_links(request: Request, key: str) -> Address:
-    """The addresses of files for a client that shows them elsewhere, without a key.
-
-    Args:
-        request: what the client sent.
-        key: the owner's key.
-    """
-    base = _base(request)
+def signed_links(request: Request) -> Address:
+    """The addresses of files for a client that shows them elsewhere, without a key."""
+    base, key = _base(request), request.app.state.key
     return lambda sha256, name: base + signed_path(key, sha256, name)
 
 

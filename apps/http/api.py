@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -19,6 +18,8 @@ from apps.http.callers import Caller, caller_of, gone
 from apps.http.events import Planned, Standing, Taken
 from apps.http.paths import API, HEALTH, READY
 from apps.http.requests import NewRequest, Watch, requests_of
+from apps.http.sse import STILL_HERE, EventStream
+from apps.http.sse import event as written
 from apps.http.uploads import kept
 from apps.http.work import Work
 from hugginggpt.errors import ForbiddenError, TraceError, UsageError
@@ -43,8 +44,7 @@ class CommandLineRequest(NewRequest):
     """A request, and how it came in.
 
     Attributes:
-        door: the owner's programs may say which of them it was: for `command line`, its files may be anywhere on
-            this machine; for `mcp`, it comes from `hugginggpt mcp`.
+        door: the owner's command line may say that it was it: then its files may be anywhere on this machine.
     """
 
     door: Door = Door.HTTP
@@ -123,7 +123,7 @@ async def cancel(request: Request, name: str) -> Cancelled:
     return await requests_of(request).cancel(caller_of(request), name)
 
 
-@router.get("/requests/{name}/events", tags=["requests"], response_class=StreamingResponse)
+@router.get("/requests/{name}/events", tags=["requests"], response_class=EventStream)
 async def events(
     request: Request,
     name: str,
@@ -132,7 +132,7 @@ async def events(
     waits: str = "waiting",
     resumes: bool = True,
     local: bool = False,
-) -> StreamingResponse:
+) -> EventStream:
     """The progress of a request as server-sent events, to its end. A client that goes away changes nothing.
 
     Each event holds everything that can be seen then, so a client that comes late or comes back has missed nothing. An
@@ -159,19 +159,18 @@ async def events(
         event = first
         while True:
             if event is None:
-                yield ": still here\n\n"
+                yield STILL_HERE
             else:
                 kind, content = event
-                data = json.dumps(content)
-                id_ = f"{kind}-{_digest(data)}"
+                id_ = f"{kind}-{_digest(content)}"
                 if id_ != seen or kind != "progress":
-                    yield f"event: {kind}\nid: {id_}\ndata: {data}\n\n"
+                    yield written(content, kind, id_)
             try:
                 event = await anext(watched)
             except StopAsyncIteration:
                 return
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return EventStream(stream())
 
 
 @router.get("/conversations", tags=["conversations"])
@@ -247,7 +246,7 @@ def _bounded(limit: int) -> int:
 
 
 def _check_door(caller: Caller, door: Door) -> None:
-    if door not in (Door.HTTP, Door.COMMAND_LINE, Door.MCP):
+    if door not in (Door.HTTP, Door.COMMAND_LINE):
         raise UsageError("'door' cannot be used: it is said by the way in.")
     if door is not Door.HTTP and not caller.is_owner:
         raise ForbiddenError("Only the owner's key may do this.")
@@ -301,5 +300,5 @@ def _validated(model: type[M], content: bytes) -> M:
         raise UsageError("'body' cannot be used: it is not JSON.") from None
 
 
-def _digest(data: str) -> str:
-    return hashlib.sha256(data.encode()).hexdigest()[:16]
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -45,10 +45,9 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         telling = asyncio.create_task(tell_forever(key))
-        async with mcp.running():
+        async with mcp.running(), page.running():
             yield
         telling.cancel()
-        await page.close()
 
     app = FastAPI(
         lifespan=running,

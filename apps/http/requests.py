@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -235,7 +235,7 @@ class Requests:
 
     async def watch(
         self, caller: Caller, name: str, watch: Watch, address: Address | None, silent_seconds: float
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Follow a request to its end. A watcher that goes away changes nothing.
 
         Args:
@@ -263,7 +263,7 @@ class Requests:
 
     async def _events(
         self, request_id: str, running: Running | None, watch: Watch, address: Address | None, silent_seconds: float
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         latest: Progress | None = None
         silent = 0.0
         while True:

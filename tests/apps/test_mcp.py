@@ -350,7 +350,7 @@ def test_a_failed_request_is_an_error_that_says_why(connect: Connect, controller
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("connect", ["http, legacy"], indirect=True)
+@pytest.mark.parametrize("connect", ["http, legacy", "stdio"], indirect=True)
 def test_a_request_outlives_the_service(connect: Connect, controller: OpenAIServer, here: Installation) -> None:
     pause = Pause(controller)
 

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai import OpenAI
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 
 from apps.http.openai.asked import asked_by, quoted
-from apps.http.openai.errors import ParameterError
+from apps.http.openai.errors import ParameterError, unusable
 from apps.http.openai.housekeeping import housekeeping
 from apps.http.openai.messages import Message, read_messages
+from apps.http.openai.models import ChatCall
 from apps.http.openai.wrapping import unwrapped
 from hugginggpt.request import MOST_QUOTED, MOST_QUOTED_CHARS
 from hugginggpt.services import get_trace
@@ -72,21 +75,21 @@ IMAGE = {"type": "image_url", "image_url": {"url": PIXEL}}
         ([{"role": "user", "content": []}], "has no text"),
         (user(IMAGE), "has no text"),
         ([{"role": "user", "content": 5}], "has to be a text or a list of parts"),
-        ([{"role": "user"}], "has to be a text or a list of parts"),
+        ([{"role": "user"}], "has no text"),
         ([{"role": "wizard", "content": "Hi"}], r"'messages\[0\]\.role' has to be one of"),
-        (["Hi"], r"'messages\[0\]' has to be a message"),
+        (["Hi"], r"'messages\[0\]' has to be an object"),
         (user("Hi", {"type": "hologram"}), "of the type 'hologram', which is not known here"),
-        (user("Hi", {"text": "x"}), "has to be an object with a type"),
+        (user("Hi", {"text": "x"}), r"'messages\[0\]\.content\[1\]\.type' is missing"),
         (user("Hi", {"type": "text", "text": 5}), "has to be a text"),
         (user("Hi", {"type": "image_url", "image_url": {"url": "data:image/png;base64,?!"}}), "not valid Base64"),
         (user("Hi", {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}), "is empty"),
         (user("Hi", {"type": "image_url", "image_url": {"url": "/etc/passwd"}}), "is not a file"),
         (user("Hi", {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}), "is not a file"),
         (user("Hi", {"type": "image_url", "image_url": "~/.ssh/id_rsa"}), "is not a file"),
-        (user("Hi", {"type": "image_url", "image_url": {}}), "has to be a text"),
-        (user("Hi", {"type": "input_audio", "input_audio": {"data": "AAAA"}}), "has to be the name of a format"),
+        (user("Hi", {"type": "image_url", "image_url": {}}), r"image_url\.url' is missing"),
+        (user("Hi", {"type": "input_audio", "input_audio": {"data": "AAAA"}}), r"input_audio\.format' is missing"),
         (user("Hi", {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "../x"}}), "name of a format"),
-        (user("Hi", {"type": "input_audio", "input_audio": {"data": 5, "format": "wav"}}), "data and format"),
+        (user("Hi", {"type": "input_audio", "input_audio": {"data": 5, "format": "wav"}}), r"data' has to be a text"),
         (user("Hi", {"type": "file", "file": {}}), "names no file"),
         (user("Hi", {"type": "file", "file": {"file_id": "file-1"}}), "is not a file"),
         (user("Hi", {"type": "file", "file": {"file_data": "AA==", "filename": 5}}), "has to be a text"),
@@ -107,7 +110,7 @@ def test_messages_that_cannot_be_used_are_refused_in_a_sentence(owner: OpenAI, m
         ({"n": 2}, "'n' has to be 1"),
         ({"stream": "yes"}, "'stream' has to be true or false"),
         ({"stream_options": []}, "'stream_options' has to be an object"),
-        ({"response_format": {"type": "json_object"}}, "has to be text, or json_schema with a schema"),
+        ({"response_format": {"type": "json_object"}}, "has to be one of 'text' or 'json_schema'"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, "has no schema"),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "string"}}}},
@@ -117,7 +120,7 @@ def test_messages_that_cannot_be_used_are_refused_in_a_sentence(owner: OpenAI, m
         ({"hugginggpt": {"webhook": "http://x"}}, "has no 'webhook'"),
         ({"hugginggpt": {"options": {"deadline": -1}}}, "'deadline' cannot be used"),
         ({"hugginggpt": {"options": {"models": {"mind-reading": "a"}}}}, "is neither a kind of task"),
-        ({"hugginggpt": 5}, "has to be an object with options"),
+        ({"hugginggpt": 5}, "'hugginggpt' has to be an object"),
     ],
 )
 def test_parameters_that_cannot_be_used_are_refused(owner: OpenAI, more: dict[str, Any], said: str) -> None:
@@ -239,6 +242,10 @@ def test_a_question_of_the_user_is_one(text: str) -> None:
     assert housekeeping([Message("user", text)]) is None
 
 
+def data_of(messages: list[Message]) -> list[UploadFile]:
+    return [file for message in messages for file in message.files if isinstance(file, UploadFile)]
+
+
 def test_words_around_which_an_application_put_something_are_themselves_again() -> None:
     newer = '### Task:\nRespond.\n\n<context>\n<source id="1" name="a.pdf">Ann bakes.</source>\n</context>\nWho is Ann?'
     older = "### Task:\nRespond.\n<context>\nAnn bakes.\n</context>\n\n<user_query>\nWho is Ann?\n</user_query>\n"
@@ -250,7 +257,7 @@ def test_words_around_which_an_application_put_something_are_themselves_again() 
     for text in (newer, older, newer.replace("Who is", f"{attached}Who is")):
         (found,) = unwrapped([Message("user", text)])
         assert found.text == "Who is Ann?"
-        assert [(file.name, file.data) for file in found.files] == [("context.txt", b"Ann bakes.")]
+        assert [(file.filename, file.file.read()) for file in data_of([found])] == [("context.txt", b"Ann bakes.")]
     assert unwrapped([Message("user", f"{attached}Who is Ann?")]) == [Message("user", "Who is Ann?")]
     for text in ("Who is Ann?", "### Task:\nRead it.", "### Task:\n<context>\nx\n</context>\n"):
         assert unwrapped([Message("user", text)]) == [Message("user", text)]
@@ -293,12 +300,20 @@ odd_messages = st.lists(
 )
 
 
+def said_in(given: list[Any]) -> list[Message]:
+    try:
+        call = ChatCall.model_validate({"messages": given})
+    except ValidationError as error:
+        raise unusable(error) from None
+    return read_messages(call.messages, "messages")
+
+
 @given(odd_messages)
 def test_whatever_is_said_is_read_or_refused_in_a_sentence(given: list[Any]) -> None:
     try:
-        messages = read_messages(given, "messages")
+        messages = said_in(given)
         housekeeping(messages)
-        asked = asked_by({}, unwrapped(messages), None, ("response_format", None))
+        asked = asked_by(unwrapped(messages))
     except ParameterError as error:
         assert error.message.endswith(".") and "\n" not in error.message
         return
@@ -315,13 +330,13 @@ def test_what_comes_with_messages_arrives_whole_and_under_names_of_its_own(said:
 
     text = {"type": "text", "text": LINE}
     given = [{"role": role, "content": [text, *map(part, data)]} for role, data in [*said, ("user", [])]]
-    messages = read_messages(given, "messages")
+    messages = said_in(given)
     sent = [one for role, data in said if role == "user" for one in data]
-    files = [file for message in messages for file in message.files]
-    assert [file.data for file in files] == sent
-    assert [file.name for file in files] == [f"image-{number}.png" for number in range(1, len(sent) + 1)]
+    assert [file.filename for file in data_of(messages)] == [
+        f"image-{number}.png" for number in range(1, len(sent) + 1)
+    ]
     assert [message.text for message in messages] == [LINE] * len(given)
-    asked = asked_by({}, messages, None, ("response_format", None))
+    asked = asked_by(messages)
     assert [upload.file.read() for upload in asked.uploads] == sent
 
 
@@ -349,7 +364,6 @@ def test_files_are_named_by_who_sent_them(tmp_path: Path) -> None:
         {"type": "input_image", "image_url": PIXEL},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
     ]
-    messages = read_messages(user("Read them", pdf, *more), "input")
-    asked = asked_by({}, messages, None, ("text.format", None))
+    asked = asked_by(said_in(user("Read them", pdf, *more)))
     assert [upload.filename for upload in asked.uploads] == ["a.pdf", "file-2", "image-1.png", "recording-1.wav"]
     assert asked.request.files == ("https://example.com/b.pdf",)

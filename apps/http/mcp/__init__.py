@@ -1,6 +1,7 @@
 """The door for MCP hosts, such as desktop assistants and editors: `/mcp` of the service, and `hugginggpt mcp`.
 
-fastmcp takes seconds to import, and only `tools` and `results` import it: import them where they are used.
+fastmcp takes seconds to import. All modules but `door` and `models` import it: import them where they are used, after
+`prepare`.
 """
 
 import os

@@ -5,93 +5,11 @@ from urllib.parse import unquote, urlsplit
 
 from fastmcp.tools.base import ToolResult
 from mcp_types import ResourceLink, TextContent
-from typing_extensions import TypedDict
 
 from apps.http.events import Planned, Progress, Standing
+from apps.http.mcp.models import Begun, File, Kind, Kinds, Outcome, PlanResult
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import counted
-
-
-class File(TypedDict):
-    """A file that a request made.
-
-    Attributes:
-        uri: the resource to read it from.
-        url: a link that opens it in a browser for a week, without a key.
-    """
-
-    name: str
-    mime: str
-    bytes: int
-    uri: str
-    url: str
-
-
-class Outcome(TypedDict):
-    """How a request stands, or what came of it.
-
-    Attributes:
-        status: `queued`, `running` or `died` while it is open; at its end `completed`, `partial`, `failed` or
-            `cancelled`.
-        progress: its stage, in a few words.
-        steps_done: how many of its steps have ended.
-        steps: its steps, each with how it stands; empty before they are planned.
-        answer: the answer; None until there is one.
-        error: why it failed, or why the answer is a plain list of results.
-        notes: what one should know of how its files were taken.
-    """
-
-    request_id: str
-    conversation_id: str
-    status: str
-    progress: str
-    steps_done: int
-    steps: list[str]
-    answer: str | None
-    error: str | None
-    files: list[File]
-    notes: list[str]
-
-
-class Begun(TypedDict):
-    """A request that was submitted."""
-
-    request_id: str
-
-
-class PlanResult(TypedDict):
-    """A plan.
-
-    Attributes:
-        plan: its tasks, as `ask` takes them.
-        repairs: what was wrong with it and is not any more.
-        obstacles: why tasks of it cannot run here.
-        controller: the model that planned it.
-    """
-
-    plan: list[dict[str, Any]]
-    repairs: list[str]
-    obstacles: list[str]
-    controller: str
-
-
-class Kind(TypedDict):
-    """A kind of task.
-
-    Attributes:
-        inputs: its arguments, with their types; `?` marks those that may be missing.
-        outputs: the types of what it makes.
-    """
-
-    kind: str
-    inputs: list[str]
-    outputs: list[str]
-
-
-class Kinds(TypedDict):
-    """The kinds of task that can run here."""
-
-    kinds: list[Kind]
 
 
 def steps_done(progress: Progress) -> int:

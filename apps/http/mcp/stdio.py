@@ -1,37 +1,40 @@
-"""The MCP server over stdin and stdout, which is a client of the service."""
+"""The MCP server over stdin and stdout. It hands each call to the one in the service, with the owner's key.
+
+It can name its tools when nothing is up, and it can read files of this machine, which it sends to the service.
+"""
 
 import asyncio
-import json
-import mimetypes
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-import httpx
+import httpx2
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.exceptions import ResourceError, ToolError
+from fastmcp.resources import ResourceContent, ResourceResult
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import ToolResult
+from mcp import MCPError
+from mcp_types import CONNECTION_CLOSED, BlobResourceContents, CallToolRequestParams, ReadResourceRequestParams
 
 from apps.http.client import Service, find_service, is_up
-from apps.http.events import Planned, Progress, Standing
-from apps.http.files import MEDIA_TYPE
-from apps.http.mcp import prepare
-from apps.http.mcp.backend import Content, check_size, failure
-from apps.http.paths import API
+from apps.http.mcp.tools import make_server, plainly
+from apps.http.paths import MCP
 from hugginggpt.errors import HuggingGPTError, UsageError, rebuilt
-from hugginggpt.file_links import FILES, signed_path
-from hugginggpt.origin import Door
+from hugginggpt.file_links import FILES
 from hugginggpt.source_paths import is_address
-from hugginggpt.submission import Cancelled
 from hugginggpt.text import one_line
 
 NOTHING_IS_UP = "Nothing is up: start the service with `hugginggpt up`."
+LOST = "The service was lost. What was asked may go on: `hugginggpt trace list` shows it."
 BACK_SECONDS = 60.0
 """How long to wait for a lost service, which `up` starts again."""
-MOST_LOST = 5
-"""After the service was lost so often in one call, the call fails."""
-SILENT_SECONDS = 60.0
-"""A stream of events that says nothing for so long is lost: the service says every 10 seconds that it is there."""
 
 _PAUSE = 0.25
 _MOST_SHOWN = 300
@@ -39,93 +42,44 @@ _MOST_SHOWN = 300
 
 def serve() -> None:
     """Serve one host until it closes stdin."""
-    prepare()
-    from apps.http.mcp.tools import make_server
-
-    asyncio.run(make_server(_There()).run_stdio_async(show_banner=False))
+    asyncio.run(make_server(_Forwarding()).run_stdio_async(show_banner=False))
 
 
-class _There:
-    """The backend of the tools outside the service, with the owner's key."""
+class _Forwarding(Middleware):
+    """Has the service answer each call."""
 
-    async def create(self, asked: Mapping[str, Any]) -> None:
-        files = await self._sendable(asked["files"])
-        await self._call("POST", "/requests", {**asked, "files": files, "door": Door.MCP})
-
-    async def standing(self, name: str) -> Standing:
-        found: Standing = await self._call("GET", f"/requests/{quote(name, safe='')}")
-        if found["report"] is not None:
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Call the tool in the service, and tell the host of its progress."""
+        assert context.fastmcp_context is not None
+        arguments, tell = dict(context.message.arguments or {}), context.fastmcp_context.report_progress
+        async with plainly(ToolError):
             service = await _service()
-            for file in found["report"]["files"]:
-                shown = unquote(urlsplit(file["path"]).path.rpartition("/")[2])
-                file["path"] = service.url + signed_path(service.key, file["sha256"], shown)
-        return found
+            if isinstance(files := arguments.get("files"), list):
+                arguments["files"] = await _sent(service, files)
+            async with _client(service) as client:
+                found = await client.call_tool_mcp(context.message.name, arguments, tell)
+        return ToolResult(found.content, found.structured_content, is_error=bool(found.is_error))
 
-    async def watch(self, request_id: str) -> AsyncGenerator[Progress | None, None]:
-        for _ in range(MOST_LOST):
-            with suppress(httpx.TransportError):
-                async with _client(SILENT_SECONDS) as client:
-                    path = f"{API}/requests/{quote(request_id, safe='')}/events"
-                    async with client.stream("GET", path) as response:
-                        await _check(response)
-                        async for name, data in _events(response.aiter_lines()):
-                            if name == "ended":
-                                return
-                            if name == "failed":
-                                raise failure(request_id, data)
-                            yield cast(Progress | None, data)
-        raise HuggingGPTError(f"The service was lost {MOST_LOST} times: ask `result` for {request_id} later.")
-
-    async def cancel(self, name: str) -> Cancelled:
-        found: Cancelled = await self._call("POST", f"/requests/{quote(name, safe='')}/cancel", {})
-        return found
-
-    async def abandon(self, request_id: str) -> None:
-        await self.cancel(request_id)
-
-    async def plan(self, request: str, files: Sequence[str]) -> Planned:
-        asked = {"request": request, "files": await self._sendable(files), "door": Door.MCP}
-        found: Planned = await self._call("POST", "/plans", asked)
-        return found
-
-    async def kinds(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = await self._call("GET", "/kinds")
-        return found
-
-    async def file(self, sha256: str) -> Content:
-        service = await _service()
-        async with _client() as client, client.stream("GET", f"{FILES}/{quote(sha256, safe='')}") as response:
-            await _check(response)
-            ending = mimetypes.guess_extension(response.headers[MEDIA_TYPE]) or ""
-            link = service.url + signed_path(service.key, sha256, f"{sha256[:12]}{ending}")
-            check_size(int(response.headers["Content-Length"]), link)
-            return Content(await response.aread(), response.headers[MEDIA_TYPE])
-
-    async def _sendable(self, files: Sequence[str]) -> list[str]:
-        """The files of a request, with references in place of paths, whose files the service then has."""
-        paths = {source: path for source in files if (path := _path(source)) is not None}
-        if not paths:
-            return list(files)
-        with ExitStack() as opened:
-            try:
-                sent = [("files", (path.name, opened.enter_context(path.open("rb")))) for path in paths.values()]
-            except OSError as error:
-                raise UsageError(f"A file cannot be read: {error.filename}: {error.strerror}.") from None
-            async with _client() as client:
-                response = await client.post(FILES, files=sent)
-                await _check(response)
-        stored = dict(zip(paths, response.json(), strict=True))
-        return [stored[source]["reference"] if source in stored else source for source in files]
-
-    async def _call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
-        """The answer to a call, which does no harm when it comes twice."""
-        for _ in range(MOST_LOST):
-            with suppress(httpx.TransportError):
-                async with _client() as client:
-                    response = await client.request(method, API + path, json=content)
-                    await _check(response)
-                    return response.json()
-        raise HuggingGPTError(f"The service was lost {MOST_LOST} times: see its log, and try again.")
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[ReadResourceRequestParams],
+        call_next: CallNext[ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        """Read the resource in the service."""
+        async with plainly(ResourceError), _client(await _service()) as client:
+            found = await client.read_resource(context.message.uri)
+        return ResourceResult(
+            [
+                ResourceContent(
+                    b64decode(one.blob) if isinstance(one, BlobResourceContents) else one.text, mime_type=one.mime_type
+                )
+                for one in found
+            ]
+        )
 
 
 async def _service() -> Service:
@@ -144,40 +98,46 @@ async def _service() -> Service:
 
 
 @asynccontextmanager
-async def _client(seconds: float | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service.
-
-    Args:
-        seconds: how long it may say nothing; None for any time, as for what has files fetched.
-    """
-    service = await _service()
-    headers = {"Authorization": f"Bearer {service.key}"}
-    async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=seconds, trust_env=False) as client:
-        yield client
-
-
-async def _check(response: httpx.Response) -> None:
-    """Raise the error that the service answers with, if it does."""
-    if response.is_success:
-        return
-    await response.aread()
+async def _client(service: Service) -> AsyncIterator[Client[Any]]:
+    """A client of the MCP server in the service. What goes wrong is a HuggingGPTError."""
+    transport = StreamableHttpTransport(
+        service.url + MCP,
+        headers=_headers(service),
+        httpx_client_factory=partial(httpx2.AsyncClient, timeout=None, trust_env=False),
+        max_sse_event_size=None,
+    )
     try:
-        found = response.json()
-        raise rebuilt(found["type"], found["message"])
-    except (ValueError, KeyError, TypeError):
-        raise HuggingGPTError(f"The service answered with HTTP {response.status_code}: see its log.") from None
+        async with Client(transport) as client:
+            yield client
+    except MCPError as error:
+        raise HuggingGPTError(LOST if error.code == CONNECTION_CLOSED else error.error.message) from None
+    except (RuntimeError, httpx2.HTTPError):  # it cannot connect
+        raise HuggingGPTError(LOST) from None
 
 
-async def _events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
-    """The server-sent events; one without name or data for each sign of life."""
-    name = ""
-    async for line in lines:
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
-        elif line.startswith(":"):
-            yield "", None
+async def _sent(service: Service, files: Sequence[Any]) -> list[Any]:
+    """The files of a request, with references in place of paths, whose files the service then has."""
+    paths = {source: path for source in files if isinstance(source, str) and (path := _path(source)) is not None}
+    if not paths:
+        return list(files)
+    with ExitStack() as opened:
+        try:
+            sent = [("files", (path.name, opened.enter_context(path.open("rb")))) for path in paths.values()]
+        except OSError as error:
+            raise UsageError(f"A file cannot be read: {error.filename}: {error.strerror}.") from None
+        try:
+            async with httpx2.AsyncClient(timeout=None, trust_env=False) as client:
+                answer = await client.post(service.url + FILES, files=sent, headers=_headers(service))
+        except httpx2.HTTPError:
+            raise HuggingGPTError(LOST) from None
+    if not answer.is_success:
+        raise rebuilt(answer.json()["type"], answer.json()["message"])
+    stored = dict(zip(paths, answer.json(), strict=True))
+    return [stored[source]["reference"] if source in stored else source for source in files]
+
+
+def _headers(service: Service) -> dict[str, str]:
+    return {"Authorization": f"Bearer {service.key}"}
 
 
 def _path(source: str) -> Path | None:

@@ -3,23 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from apps.http.addresses import Address
-from apps.http.callers import Caller, gone
+from apps.http.addresses import signed_links
+from apps.http.callers import caller_of, gone
 from apps.http.openai.answers import Answer, answer_of
 from apps.http.openai.asked import Asked
 from apps.http.openai.progress import Thoughts
-from apps.http.requests import Requests, Watch
+from apps.http.requests import Watch, requests_of
+from apps.http.sse import EventStream
 from apps.http.uploads import kept
-from hugginggpt.errors import RequestClosedError, rebuilt
+from hugginggpt.errors import rebuilt
 from hugginggpt.origin import Door
-from hugginggpt.results import RequestStatus
-from hugginggpt.trace.story import RequestTrace
 
 FIRST_SECONDS = 0.8
 """A stream begins after so long even if nobody knows yet whether the request can be accepted."""
@@ -27,33 +25,23 @@ SILENT_SECONDS = 10.0
 """A stream that had nothing to say for so long says that it is still there."""
 
 
-@dataclass(frozen=True)
-class Thought:
-    """What has changed in a request's progress."""
-
-    text: str
-
-
-Said = Thought | Answer | None
-"""What a client is told; None if there was nothing to tell for a while."""
+Said = str | Answer | None
+"""What a client is told: news of the progress, the answer, or None if there was nothing to tell for a while."""
 
 
 class Answering:
     """A request that is being taken, or answered.
 
     Args:
-        requests: all requests.
-        caller: who asks.
+        call: the call that it answers.
         asked: the request, with an id.
-        address: the addresses of files for the caller.
     """
 
-    def __init__(self, requests: Requests, caller: Caller, asked: Asked, address: Address) -> None:
+    def __init__(self, call: Request, asked: Asked) -> None:
         assert asked.request.id is not None
         self.request_id = asked.request.id
-        self._requests = requests
-        self._caller = caller
-        self._address = address
+        self._call = call
+        self._requests, self._caller = requests_of(call), caller_of(call)
         self._taken = asyncio.create_task(self._take(asked))
 
     async def _take(self, asked: Asked) -> None:
@@ -82,32 +70,27 @@ class Answering:
                 yield None
         self._taken.result()
         thoughts = Thoughts()
-        watched = self._requests.watch(self._caller, self.request_id, Watch(), self._address, SILENT_SECONDS)
-        async for event in watched:
+        address = signed_links(self._call)
+        async for event in self._requests.watch(self._caller, self.request_id, Watch(), address, SILENT_SECONDS):
             match event:
                 case None:
                     yield None
                 case ("progress", progress):
                     if text := thoughts.new(progress):
-                        yield Thought(text)
+                        yield text
                 case ("failed", failed):
                     raise rebuilt(failed["type"], failed["message"])
-                case ("ended", ended):
-                    check_answered(await self._requests.get(self._caller, self.request_id))
-                    yield answer_of(ended)
+                case ("ended", _):
+                    story = await self._requests.get(self._caller, self.request_id)
+                    yield await run_in_threadpool(answer_of, story, address)
 
-    async def answer(self) -> Answer:
-        """The answer.
+    async def answer(self) -> Answer | None:
+        """The answer; None if the client has gone away before, and the request was stopped.
 
         Raises:
             HuggingGPTError: there is none.
         """
-        said = [one async for one in self.said() if isinstance(one, Answer)]
-        return said[-1]
-
-    async def answer_for(self, request: Request) -> Answer | None:
-        """The answer; None if the client has gone away before, and the request was stopped."""
-        answer, left = asyncio.create_task(self.answer()), asyncio.create_task(gone(request))
+        answer, left = asyncio.create_task(self._answer()), asyncio.create_task(gone(self._call))
         try:
             await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
@@ -118,6 +101,9 @@ class Answering:
         await self.stop()
         return None
 
+    async def _answer(self) -> Answer:
+        return [one async for one in self.said() if isinstance(one, Answer)][-1]
+
     async def stop(self) -> None:
         """Stop the request, unless it was not accepted, or has ended."""
         await asyncio.wait({self._taken})
@@ -125,19 +111,7 @@ class Answering:
             await self._requests.cancel(self._caller, self.request_id)
 
 
-def check_answered(story: RequestTrace) -> None:
-    """Raise unless a request that has ended has an answer, which may be partial.
-
-    Raises:
-        HuggingGPTError: it failed, or was cancelled.
-    """
-    if story.status is RequestStatus.CANCELLED:
-        raise RequestClosedError(story.error or "The request was cancelled.")
-    if story.status is RequestStatus.FAILED:
-        raise rebuilt(story.error_type, story.error or "The request failed.")
-
-
-class Stream(StreamingResponse):
+class Stream(EventStream):
     """Server-sent events.
 
     Args:
@@ -146,9 +120,7 @@ class Stream(StreamingResponse):
     """
 
     def __init__(self, events: AsyncIterator[str], answering: Answering | None = None) -> None:
-        super().__init__(
-            self._to_the_end(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        super().__init__(self._to_the_end(events))
         self._answering = answering
         self._ended = False
 

@@ -4,9 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from apps.http.events import Ended
+from apps.http.addresses import Address, places_named
 from hugginggpt.artifacts import Artifact
+from hugginggpt.errors import RequestClosedError, rebuilt
 from hugginggpt.file_links import FILES
+from hugginggpt.results import RequestStatus
+from hugginggpt.trace.file_names import named_files
+from hugginggpt.trace.story import RequestTrace
 
 _LINK = re.compile(rf"!?\[((?:[^\[\]\\]|\\.){{0,500}})\]\([^()\s]{{0,300}}{re.escape(FILES)}/[^()\s]{{0,900}}\)")
 _THOUGHTS = (('<details type="reasoning"', "</details>"), ("<think>", "</think>"))
@@ -34,31 +38,38 @@ class Answer:
         """The whole answer."""
         return "\n\n".join((self.said, *self.media))
 
+    @property
+    def pieces(self) -> list[str]:
+        """The whole answer as it is streamed: a line at a time."""
+        return self.text.splitlines(keepends=True) or [""]
 
-def answer_of(ended: Ended) -> Answer:
-    """The answer to a request that has ended.
+
+def answer_of(story: RequestTrace, address: Address) -> Answer:
+    """The answer to a request that has ended, which may be partial.
 
     Args:
-        ended: the request; its report has the addresses of the files for the client.
+        story: the request.
+        address: the addresses of its files for the client.
+
+    Raises:
+        HuggingGPTError: it failed, or was cancelled.
     """
-    report = ended["report"]
-    text: str = report["response"] or ""
-    addresses = {file["sha256"]: file["path"] for file in report["files"]}
+    if story.status is RequestStatus.CANCELLED:
+        raise RequestClosedError(story.error or "The request was cancelled.")
+    if story.status is RequestStatus.FAILED:
+        raise rebuilt(story.error_type, story.error or "The request failed.")
+    text = places_named(story, address)
     unnamed: list[str] = []
-    for file in ended["files"]:
-        artifact = Artifact.model_validate(file["artifact"])
-        address = addresses.get(artifact.sha256)
-        if address is None:
-            continue
-        if ended["form"]:
-            continue
-        link, path = _link(file["name"] + artifact.ending, address, artifact), re.escape(address)
-        named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(address, link), text)
+    for name, file in () if story.response_source == "form" else named_files(story):
+        artifact = file.artifact
+        name += artifact.ending
+        place = address(artifact.sha256, name)
+        link, path = _link(name, place, artifact), re.escape(place)
+        named = re.sub(rf"(?P<written>(?<=\]\(){path}(?=\)))|`?{path}`?", _put(place, link), text)
         if named == text and artifact.preview is None:
             unnamed.append(link)
         text = named
-    calls = report["controller"]
-    return Answer(text, tuple(unnamed), calls["prompt_tokens"], calls["completion_tokens"])
+    return Answer(text, tuple(unnamed), story.totals.prompt_tokens, story.totals.completion_tokens)
 
 
 def _put(address: str, link: str) -> Callable[[re.Match[str]], str]:

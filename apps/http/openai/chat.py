@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.http.openai.answering import Said, Thought
+from apps.http.openai.answering import Said
 from apps.http.openai.answers import Answer
-from apps.http.openai.asked import MODEL
 from apps.http.openai.errors import error_object
-from apps.http.openai.sse import DONE, STILL_HERE, event, pieces
+from apps.http.openai.models import ChatChoice, ChatChunk, ChatCompletion, ChatMessage, ChatUsage, ChunkChoice, Delta
+from apps.http.sse import DONE, STILL_HERE, event
 from hugginggpt.errors import HuggingGPTError
 
 
 @dataclass(frozen=True)
-class ChatCompletion:
+class Chat:
     """A chat completion.
 
     Attributes:
@@ -26,11 +26,10 @@ class ChatCompletion:
     with_usage: bool = False
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
+    def whole(self, answer: Answer) -> ChatCompletion:
         """The completion in one piece."""
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        return self._base("chat.completion") | {"choices": [choice], "usage": _usage(answer)}
+        choice = ChatChoice(message=ChatMessage(content=answer.text))
+        return ChatCompletion(id=self._id, created=self.created, choices=[choice], usage=_usage(answer))
 
     async def stream(self, said: AsyncIterator[Said]) -> AsyncIterator[str]:
         """The completion as events: the progress as reasoning, then the answer."""
@@ -40,38 +39,31 @@ class ChatCompletion:
                 match one:
                     case None:
                         yield STILL_HERE
-                    case Thought(text):
-                        yield self._chunk({"reasoning_content": text})
+                    case str() as thought:
+                        yield self._chunk({"reasoning_content": thought})
                     case Answer() as answer:
-                        for piece in pieces(answer.text):
+                        for piece in answer.pieces:
                             yield self._chunk({"content": piece})
-                        yield self._chunk({}, "stop")
+                        yield self._event(choices=[ChunkChoice(delta={}, finish_reason="stop")])
                         if self.with_usage:
-                            base = self._base("chat.completion.chunk")
-                            yield event(base | {"choices": [], "usage": _usage(answer)})
+                            yield self._event(usage=_usage(answer))
         except HuggingGPTError as error:
-            yield event({"error": error_object(error)})
-            return
-        yield DONE
+            yield event({"error": error_object(error).model_dump()})
+        else:
+            yield DONE
 
-    def _base(self, what: str) -> dict[str, Any]:
-        return {
-            "id": f"chatcmpl-{self.request_id}",
-            "object": what,
-            "created": self.created,
-            "model": MODEL,
-            "system_fingerprint": None,
-        }
+    def _chunk(self, delta: Delta) -> str:
+        return self._event(choices=[ChunkChoice(delta=delta)])
 
-    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> str:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        counted = {"usage": None} if self.with_usage else {}
-        return event(self._base("chat.completion.chunk") | {"choices": [choice]} | counted)
+    def _event(self, **content: Any) -> str:
+        chunk = ChatChunk(id=self._id, created=self.created, **content)
+        return event(chunk.model_dump(exclude=None if self.with_usage else {"usage"}))
+
+    @property
+    def _id(self) -> str:
+        return f"chatcmpl-{self.request_id}"
 
 
-def _usage(answer: Answer) -> dict[str, int]:
-    return {
-        "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
-    }
+def _usage(answer: Answer) -> ChatUsage:
+    read, written = answer.prompt_tokens, answer.completion_tokens
+    return ChatUsage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)

@@ -1,13 +1,27 @@
 """How errors reach clients that speak OpenAI's protocol."""
 
-from typing import Any
-
+from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
 from apps.http.errors import RETRY_SECONDS, status_of
+from apps.http.openai.models import ErrorObject
 from hugginggpt.errors import HuggingGPTError, UsageError
+from hugginggpt.text import one_line
 
 _UNPROCESSABLE = 422
+_MOST_SHOWN = 100
+_SENTENCES = {
+    "bool_type": "has to be true or false",
+    "int_type": "has to be a whole number",
+    "json_invalid": "is not JSON",
+    "list_type": "has to be a list",
+    "literal_error": "has to be one of {expected}",
+    "missing": "is missing",
+    "string_pattern_mismatch": "has to be the name of a format, such as wav",
+    "string_type": "has to be a text",
+    "value_error": "{error}",
+}
+"""What is wrong with a parameter, by Pydantic's name for it; for any other, it is no object."""
 
 
 class ParameterError(UsageError):
@@ -19,15 +33,34 @@ class ParameterError(UsageError):
         self.code = code
 
 
-def error_object(error: HuggingGPTError) -> dict[str, Any]:
+def unusable(error: ValidationError) -> ParameterError:
+    """Why a call cannot be used, in a sentence."""
+    problem = error.errors()[0]
+    param = ""
+    for before, name in zip(("", *problem["loc"]), problem["loc"], strict=False):
+        if isinstance(name, int):
+            param += f"[{name}]"
+        elif not isinstance(before, int):  # after a number, it says which model was tried
+            param += f".{name}" if param else name
+    param = one_line(param, _MOST_SHOWN)
+    if problem["type"] == "extra_forbidden":
+        within, _, name = param.rpartition(".")
+        return ParameterError(f"'{within}' has no '{name}'.", within)
+    sentence = _SENTENCES.get(problem["type"], "has to be an object").format(**problem.get("ctx", {}))
+    subject = f"'{param}'" if param else "The body of the call"
+    return ParameterError(f"{subject} {sentence}.", param or None)
+
+
+def error_object(error: HuggingGPTError) -> ErrorObject:
     """An error as the protocol has it."""
     status = openai_status(error)
-    return {
-        "message": error.message,
-        "type": "rate_limit_error" if status == 429 else "invalid_request_error" if status < 500 else "server_error",
-        "param": error.param if isinstance(error, ParameterError) else None,
-        "code": (error.code if isinstance(error, ParameterError) else None) or type(error).__name__,
-    }
+    own = error if isinstance(error, ParameterError) else ParameterError()
+    return ErrorObject(
+        message=error.message,
+        type="rate_limit_error" if status == 429 else "invalid_request_error" if status < 500 else "server_error",
+        param=own.param,
+        code=own.code or type(error).__name__,
+    )
 
 
 def error_answer(error: HuggingGPTError) -> JSONResponse:
@@ -35,7 +68,7 @@ def error_answer(error: HuggingGPTError) -> JSONResponse:
     status = openai_status(error)
     again = status in (429, 503)
     headers = {"Retry-After": str(RETRY_SECONDS)} if again else {"X-Should-Retry": "false"}
-    return JSONResponse({"error": error_object(error)}, status, headers)
+    return JSONResponse({"error": error_object(error).model_dump()}, status, headers)
 
 
 def openai_status(error: HuggingGPTError) -> int:

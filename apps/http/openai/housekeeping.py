@@ -44,7 +44,7 @@ def housekeeping(messages: Sequence[Message]) -> str | None:
         return _title(text.partition("Conversation:")[2] or _said_before(messages))
     if text.startswith(_LIBRECHAT[1]):
         return json.dumps({"language": "English", "title": _title(text.partition("\n\n")[2])}, ensure_ascii=False)
-    if any(message.role == "system" and message.text.startswith(_LOBECHAT) for message in messages):
+    if any(message.role in ("system", "developer") and message.text.startswith(_LOBECHAT) for message in messages):
         return _title(text)
     return None
 

@@ -3,20 +3,31 @@
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from apps.http.openai.answering import Said, Thought
+from apps.http.openai.answering import Said
 from apps.http.openai.answers import Answer
-from apps.http.openai.asked import MODEL
 from apps.http.openai.errors import openai_status
-from apps.http.openai.sse import STILL_HERE, event, pieces
+from apps.http.openai.models import (
+    OutputMessage,
+    OutputText,
+    Reasoning,
+    Response,
+    ResponseError,
+    ResponseUsage,
+    Status,
+    SummaryText,
+)
+from apps.http.sse import STILL_HERE, event
 from hugginggpt.errors import HuggingGPTError
 
-Item = dict[str, Any]
+Event = tuple[str, dict[str, Any]]
+"""The type of an event, and what is in it besides."""
 
 
 @dataclass(frozen=True)
-class Response:
+class Responding:
     """A response.
 
     Attributes:
@@ -30,157 +41,75 @@ class Response:
     background: bool = False
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
-        """The response with its answer."""
-        return self._object("completed", [self._message(answer.text)], usage=_usage(answer))
+    def whole(self, answer: Answer, *before: Reasoning) -> Response:
+        """The response with its answer, and with the items before that."""
+        read, written = answer.prompt_tokens, answer.completion_tokens
+        usage = ResponseUsage(input_tokens=read, output_tokens=written, total_tokens=read + written)
+        return self.standing("completed", output=[*before, self._message(answer)], usage=usage)
 
-    def standing(self, status: str) -> dict[str, Any]:
-        """The response without an answer: `queued`, `in_progress` or `cancelled`."""
-        return self._object(status, [])
-
-    def failed(self, error: HuggingGPTError) -> dict[str, Any]:
+    def failed(self, error: HuggingGPTError, *before: Reasoning) -> Response:
         """The response that there is no answer to."""
         code = "server_error" if openai_status(error) >= 500 else "invalid_prompt"
-        return self._object("failed", [], error={"code": code, "message": error.message})
+        return self.standing("failed", output=list(before), error=ResponseError(code=code, message=error.message))
+
+    def standing(self, status: Status, **more: Any) -> Response:
+        """The response as it stands."""
+        id_, previous = f"resp_{self.request_id}", self.previous
+        known = {"created_at": self.created, "background": self.background, "previous_response_id": previous}
+        return Response(id=id_, status=status, **known, **more)
 
     async def stream(self, said: AsyncIterator[Said]) -> AsyncIterator[str]:
         """The response as events: the progress as an item of reasoning, then the answer as a message."""
-        events = _Events()
-        reasoning = _Reasoning(f"rs_{self.request_id}", events)
-        begun = self.standing("in_progress")
-        yield events.event("response.created", response=begun)
-        yield events.event("response.in_progress", response=begun)
+        numbers = count()
+        async for one in self._events(said):
+            if one is None:
+                yield STILL_HERE
+            else:
+                kind, content = one
+                yield event({"type": kind, "sequence_number": next(numbers), **content}, kind)
+
+    async def _events(self, said: AsyncIterator[Said]) -> AsyncIterator[Event | None]:
+        for begins in ("created", "in_progress"):
+            yield f"response.{begins}", {"response": self.standing("in_progress")}
+        output: list[Reasoning] = []
+        thoughts, answer, failed = "", None, None
+        item = Reasoning(id=f"rs_{self.request_id}")
+        where: dict[str, Any] = {"item_id": item.id, "output_index": 0, "summary_index": 0}
         try:
             async for one in said:
                 match one:
                     case None:
-                        yield STILL_HERE
-                    case Thought(text):
-                        for written in reasoning.goes_on(text):
-                            yield written
-                    case Answer() as answer:
-                        for written in [*reasoning.ends(), *self._told(answer, len(reasoning.items), events)]:
-                            yield written
-                        items = [*reasoning.items, self._message(answer.text)]
-                        whole = self._object("completed", items, usage=_usage(answer))
-                        yield events.event("response.completed", response=whole)
+                        yield None
+                    case str():
+                        if not thoughts:
+                            yield "response.output_item.added", {"output_index": 0, "item": item}
+                            yield "response.reasoning_summary_part.added", {**where, "part": SummaryText()}
+                        thoughts += one
+                        yield "response.reasoning_summary_text.delta", {**where, "delta": one}
+                    case Answer():
+                        answer = one
         except HuggingGPTError as error:
-            for written in reasoning.ends():
-                yield written
-            yield events.event("response.failed", response=self.failed(error) | {"output": reasoning.items})
+            failed = error
+        if thoughts:
+            summary = SummaryText(text=thoughts)
+            output.append(Reasoning(id=item.id, summary=[summary]))
+            yield "response.reasoning_summary_text.done", {**where, "text": thoughts}
+            yield "response.reasoning_summary_part.done", {**where, "part": summary}
+            yield "response.output_item.done", {"output_index": 0, "item": output[0]}
+        if answer is not None:
+            message = self._message(answer)
+            where = {"item_id": message.id, "output_index": len(output), "content_index": 0}
+            begun = OutputMessage(id=message.id)
+            yield "response.output_item.added", {"output_index": len(output), "item": begun}
+            yield "response.content_part.added", {**where, "part": OutputText()}
+            for piece in answer.pieces:
+                yield "response.output_text.delta", {**where, "delta": piece, "logprobs": []}
+            yield "response.output_text.done", {**where, "text": answer.text, "logprobs": []}
+            yield "response.content_part.done", {**where, "part": message.content[0]}
+            yield "response.output_item.done", {"output_index": len(output), "item": message}
+            yield "response.completed", {"response": self.whole(answer, *output)}
+        elif failed is not None:
+            yield "response.failed", {"response": self.failed(failed, *output)}
 
-    def _told(self, answer: Answer, index: int, events: "_Events") -> list[str]:
-        """The events of the message with the answer."""
-        whole = self._message(answer.text)
-        begun = whole | {"status": "in_progress", "content": []}
-        where = {"item_id": whole["id"], "output_index": index, "content_index": 0}
-        (part,) = whole["content"]
-        return [
-            events.event("response.output_item.added", output_index=index, item=begun),
-            events.event("response.content_part.added", **where, part=part | {"text": ""}),
-            *(
-                events.event("response.output_text.delta", **where, delta=piece, logprobs=[])
-                for piece in pieces(answer.text)
-            ),
-            events.event("response.output_text.done", **where, text=answer.text, logprobs=[]),
-            events.event("response.content_part.done", **where, part=part),
-            events.event("response.output_item.done", output_index=index, item=whole),
-        ]
-
-    def _message(self, text: str) -> Item:
-        part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-        return {
-            "id": f"msg_{self.request_id}",
-            "type": "message",
-            "role": "assistant",
-            "status": "completed",
-            "content": [part],
-        }
-
-    def _object(
-        self, status: str, output: list[Item], usage: dict[str, Any] | None = None, error: dict[str, str] | None = None
-    ) -> dict[str, Any]:
-        return {
-            "id": f"resp_{self.request_id}",
-            "object": "response",
-            "created_at": self.created,
-            "status": status,
-            "background": self.background,
-            "error": error,
-            "incomplete_details": None,
-            "instructions": None,
-            "max_output_tokens": None,
-            "metadata": {},
-            "model": MODEL,
-            "output": output,
-            "parallel_tool_calls": False,
-            "previous_response_id": self.previous,
-            "reasoning": {"effort": None, "summary": None},
-            "store": True,
-            "temperature": None,
-            "text": {"format": {"type": "text"}},
-            "tool_choice": "none",
-            "tools": [],
-            "top_p": None,
-            "truncation": "disabled",
-            "usage": usage,
-            "user": None,
-        }
-
-
-class _Events:
-    """Numbers the events of a stream."""
-
-    def __init__(self) -> None:
-        self._number = -1
-
-    def event(self, kind: str, **content: Any) -> str:
-        self._number += 1
-        return event({"type": kind, "sequence_number": self._number, **content}, kind)
-
-
-class _Reasoning:
-    """The item with the progress, which is there once there is some."""
-
-    def __init__(self, item_id: str, events: _Events) -> None:
-        self.items: list[Item] = []
-        self._events = events
-        self._id = item_id
-        self._text = ""
-
-    def goes_on(self, text: str) -> list[str]:
-        written = []
-        if not self._text:
-            empty: Item = {"id": self._id, "type": "reasoning", "summary": []}
-            written = [
-                self._events.event("response.output_item.added", output_index=0, item=empty),
-                self._event("part.added", part={"type": "summary_text", "text": ""}),
-            ]
-        self._text += text
-        return [*written, self._event("text.delta", delta=text)]
-
-    def ends(self) -> list[str]:
-        if not self._text:
-            return []
-        part = {"type": "summary_text", "text": self._text}
-        item: Item = {"id": self._id, "type": "reasoning", "summary": [part]}
-        self.items.append(item)
-        return [
-            self._event("text.done", text=self._text),
-            self._event("part.done", part=part),
-            self._events.event("response.output_item.done", output_index=0, item=item),
-        ]
-
-    def _event(self, what: str, **content: Any) -> str:
-        where = {"item_id": self._id, "output_index": 0, "summary_index": 0}
-        return self._events.event(f"response.reasoning_summary_{what}", **where, **content)
-
-
-def _usage(answer: Answer) -> dict[str, Any]:
-    return {
-        "input_tokens": answer.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-        "output_tokens": answer.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
-    }
+    def _message(self, answer: Answer) -> OutputMessage:
+        return OutputMessage(id=f"msg_{self.request_id}", status="completed", content=[OutputText(text=answer.text)])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from apps.http.openai.attachments import Attachment
+from apps.http.openai.attachments import upload
 from apps.http.openai.messages import Message
 
 _BEGINS = "### Task:"
@@ -26,7 +26,7 @@ def unwrapped(messages: Sequence[Message]) -> list[Message]:
 
 def _unwrapped(message: Message) -> Message:
     text, found = _question(message.text)
-    files = [] if not found else [Attachment(name=NAME, data=found.encode("utf-8", "replace"))]
+    files = [] if not found else [upload(NAME, found.encode("utf-8", "replace"))]
     if (listed := _ATTACHED.match(text)) is not None:
         text = text[listed.end() :]
     return replace(message, text=text, files=(*message.files, *files))

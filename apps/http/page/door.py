@@ -1,15 +1,14 @@
 """The page as an ASGI application that is made when somebody comes: Gradio takes long to import, and much memory."""
 
-import asyncio
 import os
-from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.responses import HTMLResponse, PlainTextResponse
 
+from apps.http.late import LateApplication
 from apps.http.requests import Requests
-from apps.up.guard import Application, Message, Receive, Scope, Send
+from apps.up.guard import Message, Receive, Scope, Send
 
 _POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -26,7 +25,7 @@ _LOADING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta h
 <p role="status">The page is being prepared, which takes some seconds.</p></body></html>"""
 
 
-class Page:
+class Page(LateApplication):
     """The page.
 
     Args:
@@ -35,48 +34,32 @@ class Page:
     """
 
     def __init__(self, requests: Requests, folder: Path) -> None:
-        self._requests = requests
-        self._folder = folder
-        self._making: asyncio.Task[Application] | None = None
-        self._open = AsyncExitStack()
+        super().__init__(lambda: _made(requests, folder))
 
     def prepare(self) -> None:
         """Begin to make the page, unless that has begun: somebody is about to open it."""
-        if self._making is None and find_spec("gradio") is not None:
-            self._making = asyncio.create_task(self._make())
-
-    async def close(self) -> None:
-        """Let go of everything."""
-        if self._making is not None:
-            self._making.cancel()
-            await asyncio.wait([self._making])
-        await self._open.aclose()
+        if find_spec("gradio") is not None:
+            super().prepare()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show the page."""
         self.prepare()
-        if self._making is None:
+        if find_spec("gradio") is None:
             await PlainTextResponse(MISSING, 404)(scope, receive, send)
-        elif not self._making.done() and scope["type"] == "http" and scope["path"] == "/":
+        elif not self.is_made and scope["type"] == "http" and scope["path"] == "/":
             await HTMLResponse(_LOADING, headers={"Cache-Control": "no-store"})(scope, receive, send)
         else:
-            made = await asyncio.shield(self._making)
-            await made(scope, receive, _with_policy(send))
+            await super().__call__(scope, receive, _with_policy(send))
 
-    async def _make(self) -> Application:
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_TEMP_DIR"] = str(self._folder)
-        application = await asyncio.to_thread(self._load)
-        await self._open.enter_async_context(application.router.lifespan_context(application))
-        made: Application = application
-        return made
 
-    def _load(self):  # type: ignore[no-untyped-def]  # a FastAPI, which knows Gradio's
-        from fastapi import FastAPI
+def _made(requests: Requests, folder: Path):  # type: ignore[no-untyped-def]  # a FastAPI, which knows Gradio's
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    from fastapi import FastAPI
 
-        from apps.http.page.blocks import mounted
+    from apps.http.page.blocks import mounted
 
-        return mounted(FastAPI(openapi_url=None), self._requests)
+    return mounted(FastAPI(openapi_url=None), requests)
 
 
 def _with_policy(send: Send) -> Send:
