@@ -189,6 +189,31 @@ def test_a_response_in_the_background_is_polled(client: OpenAI, controller: Open
     assert client.responses.cancel(begun.id).status == "completed"
 
 
+def test_what_keeps_to_no_schema_is_a_refusal(client: OpenAI, controller: OpenAIServer, photo: Path) -> None:
+    controller.script = {"respond": "There are some."}
+    schema = {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}
+    plan = with_plan(EDGES | {"args": {"image": "image-1.png"}})
+    form: Any = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": True}}
+    asked = user("How many?", picture(photo))
+    told = client.chat.completions.create(model=MODEL, messages=asked, response_format=form, extra_body=plan)
+    message = told.choices[0].message
+    assert message.content is None
+    assert message.refusal
+    again = client.chat.completions.create(
+        model=MODEL, messages=asked, response_format=form, extra_body=plan, stream=True
+    )
+    deltas = [chunk.choices[0].delta for chunk in again]
+    assert not any(delta.content for delta in deltas)
+    assert any(delta.refusal for delta in deltas)
+
+    text: Any = {"format": {"type": "json_schema", "name": "n", "schema": schema}}
+    with client.responses.stream(model=MODEL, input=asked, text=text, extra_body=plan) as events:
+        kinds = [event.type for event in events]
+        message_item: Any = events.get_final_response().output[-1]
+    assert {"response.refusal.delta", "response.refusal.done"} <= {*kinds}
+    assert [part.type for part in message_item.content] == ["refusal"]
+
+
 def test_an_answer_keeps_to_a_schema(client: OpenAI, controller: OpenAIServer, photo: Path) -> None:
     controller.script = {"respond": {"number": 1}}
     schema = {"type": "object", "properties": {"number": {"type": "integer"}}}

@@ -23,6 +23,7 @@ class Answer:
 
     Attributes:
         said: Markdown with links to the files that it names; JSON, if the request has a schema.
+        is_refusal: whether the request has a schema, and this is no JSON that keeps to it.
         media: links to pictures, recordings and videos that it does not name.
         prompt_tokens: what the controller has read for it.
         completion_tokens: what the controller has written for it.
@@ -32,6 +33,7 @@ class Answer:
     media: tuple[str, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    is_refusal: bool = False
 
     @property
     def text(self) -> str:
@@ -69,7 +71,9 @@ def answer_of(story: RequestTrace, address: Address) -> Answer:
         if named == text and artifact.preview is None:
             unnamed.append(link)
         text = named
-    return Answer(text, tuple(unnamed), story.totals.prompt_tokens, story.totals.completion_tokens)
+    totals, has_schema = story.totals, story.options.get("answer_schema") is not None
+    is_refusal = has_schema and story.response_source != "form"
+    return Answer(text, tuple(unnamed), totals.prompt_tokens, totals.completion_tokens, is_refusal)
 
 
 def _put(address: str, link: str) -> Callable[[re.Match[str]], str]:

@@ -28,7 +28,8 @@ class Chat:
 
     def whole(self, answer: Answer) -> ChatCompletion:
         """The completion in one piece."""
-        choice = ChatChoice(message=ChatMessage(content=answer.text))
+        message = ChatMessage(refusal=answer.text) if answer.is_refusal else ChatMessage(content=answer.text)
+        choice = ChatChoice(message=message)
         return ChatCompletion(id=self._id, created=self.created, choices=[choice], usage=_usage(answer))
 
     async def stream(self, said: AsyncIterator[Said]) -> AsyncIterator[str]:
@@ -43,7 +44,7 @@ class Chat:
                         yield self._chunk({"reasoning_content": thought})
                     case Answer() as answer:
                         for piece in answer.pieces:
-                            yield self._chunk({"content": piece})
+                            yield self._chunk({"refusal": piece} if answer.is_refusal else {"content": piece})
                         yield self._event(choices=[ChunkChoice(delta={}, finish_reason="stop")])
                         if self.with_usage:
                             yield self._event(usage=_usage(answer))

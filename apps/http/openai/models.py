@@ -231,8 +231,8 @@ class ChatMessage(BaseModel):
     """The answer in a completion."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
-    refusal: None = None
+    content: str | None = None
+    refusal: str | None = None
     annotations: list[Any] = []
 
 
@@ -262,6 +262,7 @@ class Delta(TypedDict, total=False):
 
     role: Literal["assistant"]
     content: str
+    refusal: str
     reasoning_content: str
 
 
@@ -295,6 +296,13 @@ class OutputText(BaseModel):
     logprobs: list[Any] = []
 
 
+class Refusal(BaseModel):
+    """What is said in place of an object that keeps to the schema."""
+
+    type: Literal["refusal"] = "refusal"
+    refusal: str = ""
+
+
 class OutputMessage(BaseModel):
     """The item with the answer."""
 
@@ -302,7 +310,7 @@ class OutputMessage(BaseModel):
     type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
     status: Literal["in_progress", "completed"] = "in_progress"
-    content: list[OutputText] = []
+    content: list[OutputText | Refusal] = []
 
 
 class SummaryText(BaseModel):

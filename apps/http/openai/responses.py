@@ -13,6 +13,7 @@ from apps.http.openai.models import (
     OutputMessage,
     OutputText,
     Reasoning,
+    Refusal,
     Response,
     ResponseError,
     ResponseUsage,
@@ -101,10 +102,12 @@ class Responding:
             where = {"item_id": message.id, "output_index": len(output), "content_index": 0}
             begun = OutputMessage(id=message.id)
             yield "response.output_item.added", {"output_index": len(output), "item": begun}
-            yield "response.content_part.added", {**where, "part": OutputText()}
+            yield "response.content_part.added", {**where, "part": Refusal() if answer.is_refusal else OutputText()}
+            kind, name = ("refusal", "refusal") if answer.is_refusal else ("output_text", "text")
+            more: dict[str, Any] = {} if answer.is_refusal else {"logprobs": []}
             for piece in answer.pieces:
-                yield "response.output_text.delta", {**where, "delta": piece, "logprobs": []}
-            yield "response.output_text.done", {**where, "text": answer.text, "logprobs": []}
+                yield f"response.{kind}.delta", {**where, "delta": piece, **more}
+            yield f"response.{kind}.done", {**where, name: answer.text, **more}
             yield "response.content_part.done", {**where, "part": message.content[0]}
             yield "response.output_item.done", {"output_index": len(output), "item": message}
             yield "response.completed", {"response": self.whole(answer, *output)}
@@ -112,4 +115,5 @@ class Responding:
             yield "response.failed", {"response": self.failed(failed, *output)}
 
     def _message(self, answer: Answer) -> OutputMessage:
-        return OutputMessage(id=f"msg_{self.request_id}", status="completed", content=[OutputText(text=answer.text)])
+        part = Refusal(refusal=answer.text) if answer.is_refusal else OutputText(text=answer.text)
+        return OutputMessage(id=f"msg_{self.request_id}", status="completed", content=[part])
