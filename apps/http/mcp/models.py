@@ -107,6 +107,6 @@ class Kind(TypedDict):
 
 
 class Kinds(TypedDict):
-    """The kinds of task that can run here."""
+    """The kinds of task, and what they take and make."""
 
     kinds: list[Kind]

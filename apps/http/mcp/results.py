@@ -70,7 +70,7 @@ def plan_result(planned: Planned) -> ToolResult:
 
 
 def kinds_result(rows: list[dict[str, Any]]) -> ToolResult:
-    """The kinds of task that can run here."""
+    """The kinds of task, and what they take and make."""
     found = [
         Kind(
             kind=row["kind"],

@@ -154,7 +154,10 @@ async def plan(request: Request, files: Files = []) -> ToolResult:  # noqa: B006
 
 
 async def kinds() -> ToolResult:
-    """List the kinds of task that can run here, with their inputs and outputs. `ask` chooses among them itself."""
+    """List the kinds of task with their inputs and outputs. `ask` chooses among them itself.
+
+    Some may have no model that can run here: `plan` tells.
+    """
     return kinds_result(await _here()[0].kinds())
 
 
