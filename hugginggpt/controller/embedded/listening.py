@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hugginggpt.capabilities import ValueType
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.model import free_id
-from hugginggpt.plan.references import reference, sole_reference
+from hugginggpt.plan.references import reference, references_in, sole_reference
 from hugginggpt.resource import Resource
 
 _READ, _SPEAK, _HEAR = "image-to-text", "text-to-speech", "automatic-speech-recognition"
@@ -21,6 +21,14 @@ _TO_HEAR = re.compile(
     re.IGNORECASE,
 )
 _NOT = re.compile(r"(?:\bnot|n't|\bnever|\bwithout|\bno need to|\balready|\bwas|\bhas)(?: \w+){0,2} ?$", re.IGNORECASE)
+_SAY = r"(?:say|speak|announce|pronounce)"
+_ALOUD = re.compile(r"(?:,? (?:aloud|out loud))?[.!]?$", re.IGNORECASE)
+_VERB = re.compile(rf"(?:please )?{_SAY}(?: (?:aloud|out loud))?[:,]? (?=\w)", re.IGNORECASE)
+_QUOTED = re.compile(
+    rf"\b{_SAY}\b[^\"“”.!?]{{0,30}}[\"“](?P<said>[^\"“”]+)[\"”]|"
+    rf"\bread (?:aloud|out loud)[,:]? [\"“](?P<read>[^\"“”]+)[\"”]",
+    re.IGNORECASE,
+)
 
 
 def with_speech(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
@@ -33,7 +41,7 @@ def with_speech(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
         text: the request.
         resources: the request's files and the results of earlier turns.
     """
-    plan = _spoken_last(plan)
+    plan = _said_as_quoted(_without_verbs(_spoken_last(plan), text), text)
     said = text
     for resource in resources:
         said = said.replace(resource.name, "it")
@@ -78,6 +86,43 @@ def _spoken_last(plan: Plan) -> Plan:
         repairs = (*plan.repairs, "The speech comes last: what is spoken need not be written down again.")
         return plan.model_copy(update={"tasks": (*tasks, speech), "repairs": repairs})
     return plan
+
+
+def _without_verbs(plan: Plan, text: str) -> Plan:
+    """The plan that says what the request wants said, without the verb that asks for it."""
+
+    def without(task: PlannedTask) -> PlannedTask:
+        words = task.args.get("text")
+        if task.task != _SPEAK or not isinstance(words, str) or re.search(f'["“]{re.escape(words)}', text):
+            return task
+        plain = _VERB.sub("", words, count=1)
+        if re.search(rf"\b{_SAY} {re.escape(plain)}", text, re.IGNORECASE):
+            plain = _ALOUD.sub("", plain) or plain
+        return task.model_copy(update={"args": {**task.args, "text": plain}})
+
+    return plan.model_copy(update={"tasks": tuple(map(without, plan.tasks))})
+
+
+def _said_as_quoted(plan: Plan, text: str) -> Plan:
+    """The plan whose only speech says the words that the request quotes, and not what another task makes."""
+    quotes = [match["said"] or match["read"] for match in _QUOTED.finditer(text)]
+    speeches = [task for task in plan.tasks if task.task == _SPEAK]
+    given = {value for task in plan.tasks for value in task.args.values() if isinstance(value, str)}
+    if len(quotes) != 1 or len(speeches) != 1 or quotes[0] in given or references_in(quotes[0]):
+        return plan
+    made = sole_reference(speeches[0].args["text"])
+    if made is None:
+        return plan
+    speech = _waiting(speeches[0].model_copy(update={"args": {**speeches[0].args, "text": quotes[0]}}))
+    tasks = [speech if task is speeches[0] else task for task in plan.tasks]
+    # What only read a text to be said is of no use any more.
+    tasks = [task for task in tasks if not (task.id == made and task.task == _READ and not _is_used(task, tasks))]
+    repairs = (*plan.repairs, "What is said stands in quotes in the request.")
+    return plan.model_copy(update={"tasks": tuple(tasks), "repairs": repairs})
+
+
+def _is_used(task: PlannedTask, tasks: Sequence[PlannedTask]) -> bool:
+    return any(task.id in other.needs for other in tasks)
 
 
 def _waiting(task: PlannedTask) -> PlannedTask:

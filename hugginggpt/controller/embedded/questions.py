@@ -43,7 +43,19 @@ _INDIRECT = re.compile(
     rf"[^.?!\n]{{0,40}}\b(?:{INTERROGATIVE}|whether|if)\b",
     re.IGNORECASE,
 )
+_TOLD = re.compile(
+    rf"{_BEGINNING}(?:tell (?:me|us)|let (?:me|us) know)\s+(?:the|its|his|her|their)\s+"
+    r"(?P<what>\w+(?:\s\w+){0,6})[.!]?$",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w{2,}|\d")
+_MADE = frozenset(
+    _WORD.findall(
+        "answer caption description emotion gist language mood result sentiment story summary text topic transcript "
+        "transcription translation words"
+    )
+)
+"""What a task makes of a file, rather than what a file says."""
 _LITTLE_WORDS = frozenset(
     _WORD.findall(
         "a an the of on in at to for from by with about and or is are was were am be been do does did has have had can "
@@ -77,10 +89,20 @@ def unplanned_questions(request: str, planned: Iterable[str]) -> list[str]:
         planned: the questions of the tasks. Each stands for one of the request that shares half of its words; one that
             is left then stands for a question of little words only, such as "How much is it?".
     """
-    questions, left = questions_in(request), list(planned)
+    questions, left = [*questions_in(request), *_told(request)], list(planned)
     unplanned = [question for question in questions if not _take(question, left)]
     wordless = [question for question in unplanned if not content_words(question)][: len(left)]
     return [question for question in unplanned if question not in wordless]
+
+
+def _told(request: str) -> list[str]:
+    """The sentences of a request that want to be told something in particular: "Tell me the date."."""
+    found = ((sentence, _TOLD.match(sentence)) for sentence in _sentences(request))
+    return [
+        sentence
+        for sentence, match in found
+        if match is not None and not {word.lower() for word in match["what"].split()} & _MADE
+    ]
 
 
 def _take(question: str, planned: list[str]) -> bool:
