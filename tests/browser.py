@@ -18,7 +18,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"),
-    "--window-size=1200,1000",
+    *("--disable-extensions", "--disable-software-rasterizer", "--force-prefers-reduced-motion", "--mute-audio"),
+    *("--disable-features=Translate,BackForwardCache,OptimizationHints,MediaRouter", "--window-size=1200,1000"),
 )
 _SECONDS = 240.0
 """A busy machine may take as long as that for anything."""

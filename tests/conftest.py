@@ -8,14 +8,17 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import certifi
 import hypothesis
 import pytest
+from filelock import FileLock
 from pydantic import SecretStr
+from xdist.scheduler import LoadFileScheduling
 
 from hugginggpt.settings import Settings, get_settings
 from tests import forked, servers
@@ -60,6 +63,37 @@ _STANDARD = (
     "PREFECT_API_URL",
     "PREFECT_LOCAL_STORAGE_PATH",  # set where tasks are imported, to a home folder that outlives the test
 )
+
+
+ONE_INSTALLATION = {f"tests/apps/test_{name}.py" for name in ("mcp", "openai_answers", "service")}
+"""Files whose tests share an installation that is up: to start one takes a dozen seconds of processor time."""
+
+
+class _ByInstallation(LoadFileScheduling):
+    """Tests of a file run in the same process, and so do those of the files that share an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "one installation" if file in ONE_INSTALLATION else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """What `--dist loadfile` means here."""
+    return _ByInstallation(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """In a new checkout each process would compile all tests: the first one does it, while the others wait."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    folder = Path(session.config.option.basetemp).parent  # of the run
+    with FileLock(folder / "collected.lock"):
+        if not (folder / "collected").exists():
+            collected = yield
+            (folder / "collected").touch()
+            return collected
+    return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,6 +18,7 @@ import psutil
 from sqlalchemy import URL
 
 import hugginggpt.cluster.address
+from apps.up.forks import Forks
 from hugginggpt.cluster.address import Certificates
 from tests import forked
 
@@ -160,6 +161,23 @@ def prefect_server(home: Path) -> Iterator[str]:
         wait_until(lambda: server.poll() is not None or _is_healthy(api))
         assert server.poll() is None, (home / "server.log").read_text()
         yield api
+
+
+@contextmanager
+def fork_server() -> Iterator[Forks]:
+    """A fork server that starts when it is asked, itself as a fork: to import the flows takes seconds."""
+    ours, theirs = socket.socketpair()
+    started: list[forked.Fork] = []
+
+    def requests() -> socket.socket:
+        if not started:
+            streams = (theirs.fileno(), 1, 2)
+            started.append(forked.start([], forked.ROOT, os.environ, streams, module="tests.fork_server"))
+            theirs.close()
+        return ours
+
+    with ours, theirs:
+        yield Forks(requests)
 
 
 def prefect_client(api: str, **more: Any) -> httpx.Client:

@@ -3,55 +3,23 @@
 import os
 import signal
 import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
-from apps.cli.main import main
 from hugginggpt.environment import POOL
 from hugginggpt.services import reset
 from hugginggpt.settings import CHECKOUT
 from tests import forked
+from tests.apps.installation import Installation, run_command
 from tests.servers import prefect_client
-
-COMMAND = [sys.executable, "-m", "apps.cli"]
+from tests.stand_ins.openai_server import OpenAIServer
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def run_command(
-    arguments: Sequence[str | Path],
-    folder: Path,
-    environment: Mapping[str, str],
-    stdin: str | None = None,
-    umask: int = -1,
-) -> "subprocess.CompletedProcess[str]":
-    """Run `hugginggpt` and wait for it; in this process what only looks into the trace, which tests do often.
-
-    Args:
-        arguments: the words after `hugginggpt`.
-        folder: where it runs.
-        environment: all of its variables.
-        stdin: what it reads there; None for nothing.
-        umask: its umask; -1 for that of this process.
-    """
-    words = [*map(str, arguments)]
-    if words[0] != "trace":
-        return forked.run(words, folder, environment, stdin, umask=umask)
-    with mock.patch.dict(os.environ, environment, clear=True), chdir(folder):
-        reset()
-        try:
-            done = CliRunner().invoke(main, words)
-        finally:
-            reset()
-    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 class Begun:
@@ -124,6 +92,26 @@ def without_deployments(prefect_api: str) -> Iterator[str]:
     clear()
     yield prefect_api
     clear()
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[OpenAIServer]:
+    """The controller of `stood_up`."""
+    with OpenAIServer(key="right") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stood_up(tmp_path_factory: pytest.TempPathFactory, stand_in: OpenAIServer) -> Iterator[Installation]:
+    """An installation that is up, and whose controller is a stand-in, for the files of `ONE_INSTALLATION`."""
+    installation = Installation(
+        tmp_path_factory.mktemp("up"),
+        OPENAI_BASE_URL=stand_in.url,
+        OPENAI_API_KEY="right",
+        HUGGINGGPT_LEASE_SECONDS="6",
+    )
+    with installation.is_up():
+        yield installation
 
 
 @pytest.fixture

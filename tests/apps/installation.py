@@ -3,17 +3,52 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import psutil
+from click.testing import CliRunner
 from PIL import Image
 
-from tests.apps.conftest import COMMAND, run_command
+from apps.cli.main import main
+from hugginggpt.services import reset
+from tests import forked
 from tests.servers import SELDOM, free_port, prefect_client, wait_until
+
+COMMAND = [sys.executable, "-m", "apps.cli"]
+
+
+def run_command(
+    arguments: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: str | None = None,
+    umask: int = -1,
+) -> "subprocess.CompletedProcess[str]":
+    """Run `hugginggpt` and wait for it; in this process what only looks into the trace, which tests do often.
+
+    Args:
+        arguments: the words after `hugginggpt`.
+        folder: where it runs.
+        environment: all of its variables.
+        stdin: what it reads there; None for nothing.
+        umask: its umask; -1 for that of this process.
+    """
+    words = [*map(str, arguments)]
+    if words[0] != "trace":
+        return forked.run(words, folder, environment, stdin, umask=umask)
+    with mock.patch.dict(os.environ, environment, clear=True), chdir(folder):
+        reset()
+        try:
+            done = CliRunner().invoke(main, words)
+        finally:
+            reset()
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 class Installation:

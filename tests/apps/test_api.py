@@ -14,11 +14,11 @@ import uvicorn
 from apps.http.application import application
 from apps.http.sessions import COOKIE, make_link_token, session, whose
 from apps.http.work import Work
-from apps.up.forks import Forks
 from hugginggpt.home import open_home
 from hugginggpt.media import Text
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import Settings
+from tests.servers import fork_server
 
 OWNER = "hgpt_owner-s-own-key-for-tests"
 
@@ -28,9 +28,9 @@ def url(tmp_path: Path, settings: Settings) -> Iterator[str]:
     """Where the service listens."""
     reset()
     open_home(settings.home_dir)
-    app = application(OWNER, "http://ui", Work(tmp_path, Forks.own()))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with fork_server() as forks, socket.create_server(("127.0.0.1", 0)) as listening:
+        app = application(OWNER, "http://ui", Work(tmp_path, forks))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,8 +26,10 @@ from tests.apps.installation import Installation
 from tests.browser import CHROMIUM, Page, browser
 from tests.servers import wait_until
 
-pytest.importorskip("gradio", reason="the extra `web` is not installed")
-pytest.importorskip("fastmcp", reason="the extra `mcp` is not installed")
+# Only the service imports them.
+for package, extra in (("gradio", "web"), ("fastmcp", "mcp")):
+    if find_spec(package) is None:
+        pytest.skip(f"the extra `{extra}` is not installed", allow_module_level=True)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 EDGES = "Draw the edges of this picture"

@@ -17,7 +17,6 @@ import uvicorn
 from apps.http.application import application
 from apps.http.client import Service, ServiceLostError, find_service
 from apps.http.work import Work
-from apps.up.forks import Forks
 from hugginggpt import submission
 from hugginggpt.holder import holder_name
 from hugginggpt.service_key import make_key, proof
@@ -26,6 +25,7 @@ from hugginggpt.settings import Settings
 from hugginggpt.settings_fingerprint import settings_fingerprint
 from hugginggpt.submission import Submission
 from hugginggpt.up_state import Up, write
+from tests.servers import fork_server
 
 KEY = "the key"
 SINCE = "2026-01-01T00:00:00Z"
@@ -35,10 +35,9 @@ SINCE = "2026-01-01T00:00:00Z"
 def address(tmp_path: Path) -> Iterator[str]:
     """Where the service listens."""
     reset()
-    server = uvicorn.Server(
-        uvicorn.Config(application(KEY, "http://ui", Work(tmp_path, Forks.own())), log_level="critical")
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with fork_server() as forks, socket.create_server(("127.0.0.1", 0)) as listening:
+        app = application(KEY, "http://ui", Work(tmp_path, forks))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield f"127.0.0.1:{listening.getsockname()[1]}"

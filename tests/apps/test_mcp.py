@@ -21,8 +21,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import read_key
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
-from tests.apps.conftest import COMMAND
-from tests.apps.installation import Installation
+from tests.apps.installation import COMMAND, Installation
 from tests.apps.test_api import OWNER, put_in_line, url  # noqa: F401
 from tests.apps.test_api import client as api
 from tests.apps.test_ask import EDGES, SUMMARY
@@ -199,18 +198,9 @@ def test_a_large_file_is_named_by_its_link(url: str) -> None:  # noqa: F811
 # With an `up`
 
 
-@pytest.fixture(scope="module")
-def stand_in() -> Iterator[OpenAIServer]:
-    with OpenAIServer(key="right") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, stand_in: OpenAIServer) -> Iterator[Installation]:
-    """An installation that is up, and whose controller is a stand-in."""
-    installation = Installation(tmp_path_factory.mktemp("up"), OPENAI_BASE_URL=stand_in.url, OPENAI_API_KEY="right")
-    with installation.is_up():
-        yield installation
+@pytest.fixture
+def here(stood_up: Installation) -> Installation:
+    return stood_up
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hugginggpt.trace.story import RequestTrace
 from tests.apps.installation import Installation
 from tests.apps.test_ask import EDGES, SPEECH, SUMMARY
 from tests.apps.test_openai import speaking, user
-from tests.apps.test_service import controller, here, stand_in  # noqa: F401
+from tests.apps.test_service import controller, here  # noqa: F401
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from apps.cli.main import main
 from hugginggpt.services import get_trace
 from hugginggpt.trace.store import Trace
-from tests.apps.conftest import COMMAND, Run
+from tests.apps.conftest import Run
+from tests.apps.installation import COMMAND
 from tests.trace.samples import begin
 
 HOSTILE = "\x1b[31mred\x1b[0m \x9b2J \u202egnp.exe \x07 \x00"

@@ -13,8 +13,7 @@ from apps.up.parts import UpOptions
 from hugginggpt.errors import UsageError
 from hugginggpt.service_key import read_key
 from hugginggpt.services import reset
-from tests.apps.conftest import COMMAND
-from tests.apps.installation import Installation
+from tests.apps.installation import COMMAND, Installation
 from tests.servers import wait_until
 
 

@@ -27,8 +27,8 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.report import AnswerReport
 from hugginggpt.trace.story import RequestTrace
 from tests import forked
-from tests.apps.conftest import COMMAND, Begin, Begun, Run
-from tests.apps.installation import Installation
+from tests.apps.conftest import Begin, Begun, Run
+from tests.apps.installation import COMMAND, Installation
 from tests.apps.test_ask import (  # noqa: F401
     EDGES,
     SUMMARY,
@@ -64,23 +64,9 @@ runpy.run_module("apps.cli", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.fixture(scope="module")
-def stand_in() -> Iterator[OpenAIServer]:
-    with OpenAIServer(key="right") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, stand_in: OpenAIServer) -> Iterator[Installation]:
-    """An installation that is up, and whose controller is a stand-in."""
-    installation = Installation(
-        tmp_path_factory.mktemp("up"),
-        OPENAI_BASE_URL=stand_in.url,
-        OPENAI_API_KEY="right",
-        HUGGINGGPT_LEASE_SECONDS="6",
-    )
-    with installation.is_up():
-        yield installation
+@pytest.fixture
+def here(stood_up: Installation) -> Installation:
+    return stood_up
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.conftest import COMMAND
+from tests.apps.installation import COMMAND
 
 INSTALLED = [sys.executable, "-P", "-m", "apps.cli"]
 """As the installed command runs: Python does not look into the current folder."""
