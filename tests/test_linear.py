@@ -58,7 +58,7 @@ from hugginggpt.text import file_name, one_line, storable_json, terminal_json, v
 from tasks.ui.markdown import as_cell, as_text, fence
 from tests.controller.samples import done, text_artifact
 
-SHORT, MIDDLE, LONG = 2_000, 20_000, 95_000
+SHORT, MIDDLE, LONG = 2_000, 20_000, 190_000  # a plan's text may have 200,000 characters, quotes and names included
 SLACK = 12.0
 TRIES = 5
 LEAST = 2e-4  # seconds: less is not told from nothing

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from apps.http.work import MOST_JOBS, Work
-from apps.up.forks import Forks
+from tests.servers import fork_server
 
 
 def look(connection: Connection, folder: str) -> None:
@@ -35,13 +35,14 @@ def test_only_so_many_jobs_of_a_sort_run_at_once_and_none_waits_for_another_sort
     (held / "on").touch()
 
     async def many() -> list[int]:
-        work = Work(tmp_path, Forks.own())
-        others = [asyncio.create_task(work.do(stay, str(held))) for _ in range(2 * MOST_JOBS)]
-        told = await asyncio.gather(*(work.do(look, str(counted)) for _ in range(3 * MOST_JOBS)))
-        assert not any(other.done() for other in others)
-        (held / "on").unlink()
-        await asyncio.gather(*others)
-        return [one["running"] for one in told]
+        with fork_server() as forks:
+            work = Work(tmp_path, forks)
+            others = [asyncio.create_task(work.do(stay, str(held))) for _ in range(2 * MOST_JOBS)]
+            told = await asyncio.gather(*(work.do(look, str(counted)) for _ in range(3 * MOST_JOBS)))
+            assert not any(other.done() for other in others)
+            (held / "on").unlink()
+            await asyncio.gather(*others)
+            return [one["running"] for one in told]
 
     running = asyncio.run(many())
     assert len(running) == 3 * MOST_JOBS
