@@ -34,6 +34,9 @@ class CatalogStore(Protocol):
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
         """The cards of the latest lookup of a kind, and its time; None if there was none."""
 
+    def kinds(self) -> frozenset[str]:
+        """The kinds that were looked up."""
+
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         """Replace the cards of a kind."""
 
@@ -117,7 +120,8 @@ class Catalog:
         controller and no token they are not, so kinds that would need a download are not offered.
         """
         may_fetch = not self._stays_here
-        return tuple(k for k in CAPABILITIES if any(c.obstacle is None for c in self._found(k, False, may_fetch)))
+        saved = self._saved()
+        return tuple(kind for kind in CAPABILITIES if self._is_offered(kind, may_fetch, saved))
 
     def why_not(self, kind: str) -> str:
         """One sentence that says what a kind lacks to run here; empty when it can run.
@@ -245,23 +249,47 @@ class Catalog:
             ask_hub: look the kind up even if downloads are not allowed.
             automatic: no user asked for a download; see `Catalog`.
         """
-        known, here = known_cards(kind), self._here(kind)
+        here = self._here(kind)
         stays_here = automatic and self._does_here(here)
         fetches = may_fetch and not stays_here
-        listed = self._live_cards(kind, live and (fetches or ask_hub))
-        gone = _gone(known, listed, self._hub.url)
-        elsewhere = [
-            self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
-            for card in _merged(known, listed, fetched_cards(kind, self._settings.models_cache_dir))
-            for endpoint in card.runs_on
-            if endpoint in self._allowed - _HERE
-        ]
+        elsewhere = self._elsewhere(kind, self._live_cards(kind, live and (fetches or ask_hub)), fetches)
         figures = self._figures()
         found = [
             c.model_copy(update={"figures": figures.get((kind, c.card.id, c.endpoint))}) for c in (*here, *elsewhere)
         ]
         small = self._settings.uses_embedded_controller
         return ranked(found, self._settings.inference_mode, small_controller=small)
+
+    def _is_offered(self, kind: str, may_fetch: bool, saved: Container[str]) -> bool:
+        """Whether some model of a kind can run here.
+
+        Args:
+            kind: a name in `CAPABILITIES`.
+            may_fetch: whether models that are not downloaded yet count as able to run.
+            saved: the kinds whose latest lookup may be in the store.
+        """
+        here = self._here(kind)
+        if any(candidate.obstacle is None for candidate in here):
+            return True
+        listed = self._live_cards(kind, may_ask=False) if kind in saved or kind in self._looked_up else []
+        return any(candidate.obstacle is None for candidate in self._elsewhere(kind, listed, may_fetch))
+
+    def _elsewhere(self, kind: str, listed: Sequence[ModelCard], fetches: bool) -> list[Candidate]:
+        """The candidates of a kind that are downloaded, or run somewhere else.
+
+        Args:
+            kind: a name in `CAPABILITIES`.
+            listed: the Hub's models of the kind.
+            fetches: whether models that are not downloaded yet count as able to run.
+        """
+        known = known_cards(kind)
+        gone = _gone(known, listed, self._hub.url)
+        return [
+            self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
+            for card in _merged(known, listed, fetched_cards(kind, self._settings.models_cache_dir))
+            for endpoint in card.runs_on
+            if endpoint in self._allowed - _HERE
+        ]
 
     def _here(self, kind: str) -> list[Candidate]:
         """The candidates of a kind that need no download."""
@@ -339,6 +367,13 @@ class Catalog:
             return [], float("inf")
         cards, saved = kept
         return cards, (datetime.now(UTC) - saved).total_seconds()
+
+    def _saved(self) -> Container[str]:
+        try:
+            return self._store.kinds() if self._store is not None else ()
+        except DatabaseUnavailableError as error:
+            logger.warning("The last lookups cannot be read: %s", error.message)
+            return ()
 
     def _kept(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
         try:

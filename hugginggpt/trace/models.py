@@ -40,6 +40,11 @@ class Models:
                 return None
             return [ModelCard.model_validate(card) for card in session.scalars(in_order)], lookup.fetched_at
 
+    def kinds(self) -> frozenset[str]:
+        """The kinds that were looked up on the Hub."""
+        with self._database.reading() as session:
+            return frozenset(session.scalars(select(HubLookupRow.kind)))
+
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         """Replace the cards of a kind with those of a new lookup."""
         with self._database.writing() as session:
