@@ -21,6 +21,8 @@ from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_wit
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError
+from hugginggpt.plan import PlannedTask
+from hugginggpt.plan.model import elements
 from hugginggpt.request import Exchange
 from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskOutcome
@@ -84,7 +86,9 @@ def respond(
     """
     text = visible(text)
     if outcomes and controller.is_embedded:
-        return Response(text=compose(text, outcomes, [resource.name for resource in resources]), source="results")
+        composed = compose(text, outcomes, [resource.name for resource in resources])
+        unread = [name for name in own_files(resources) if not any(_takes(o.planned, name) for o in outcomes)]
+        return Response(text=_with_unread(composed, unread), source="results")
     if outcomes:
         return _from_results(controller, text, outcomes, deadline, resources, known_models)
     if controller.knows_little:
@@ -291,8 +295,16 @@ def _directly(
     if problems:
         rejection = _rejection(problems)
         return Response(text=rejection, source="plain", problems=(rejection,))
-    files = own_files(resources)
-    return Response(text=f"{answer}\n\nNot read: {', '.join(files)}." if files else answer, source="controller")
+    return Response(text=_with_unread(answer, own_files(resources)), source="controller")
+
+
+def _takes(planned: PlannedTask, name: str) -> bool:
+    """Whether a task takes a file."""
+    return any(name in str(element) for value in planned.args.values() for element in elements(value))
+
+
+def _with_unread(answer: str, files: Sequence[str]) -> str:
+    return f"{answer}\n\nNot read: {', '.join(files)}." if files else answer
 
 
 def _ask_checked(

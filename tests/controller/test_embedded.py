@@ -26,7 +26,7 @@ from hugginggpt.errors import ControllerError, ControllerUnavailableError, Exper
 from hugginggpt.experts.controller import QuestionAnswering, Summarization
 from hugginggpt.media import Text
 from hugginggpt.settings import Settings
-from tests.controller.samples import INVOICE, WAV, done, sound_artifact, text_artifact
+from tests.controller.samples import INVOICE, WAV, done, picture, sound_artifact, text_artifact
 
 pytest.importorskip("xllamacpp")
 
@@ -81,6 +81,9 @@ def test_it_is_never_asked_to_write_the_answer(controller: Controller) -> None:
     ]
     response = respond(recorded, text="What is the total? Say it.", outcomes=outcomes, deadline=Deadline(240))
     assert response == Response(text=f"81.99 EUR\nSpeech: {WAV}", source="results")
+    given = [picture("invoice.png"), picture("other.png")]
+    response = respond(recorded, text="What is it?", outcomes=outcomes[:1], deadline=Deadline(240), resources=given)
+    assert response.text == "81.99 EUR\n\nNot read: other.png."
     response = respond(recorded, text="Thanks!", outcomes=[], deadline=Deadline(240))
     assert response == Response(text="You're welcome.", source="fixed")
     assert calls == []
