@@ -257,6 +257,10 @@ def test_a_failure_is_an_error_with_its_sentence_and_a_part_is_an_answer(
         with pytest.raises(openai.APIError, match=r"image-1\.png"):
             list(client.chat.completions.create(model=MODEL, messages=user("Draw it.", broken), stream=stream))
 
+    controller.script = {"summarization": wrong_key()}
+    with pytest.raises(openai.InternalServerError, match=r"None of the planned tasks .* Not done: the summary\."):
+        client.chat.completions.create(model=MODEL, messages=user("Both."), extra_body=with_plan(SUMMARY))
+
     controller.script = {"respond": "Only that.", "summarization": wrong_key()}
     plan = with_plan(EDGES | {"args": {"image": "image-1.png"}}, SUMMARY | {"id": 1})
     part = client.chat.completions.create(model=MODEL, messages=user("Both.", picture(photo)), extra_body=plan)

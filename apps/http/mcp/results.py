@@ -118,7 +118,7 @@ def _said(found: Outcome) -> str:
     if status == RequestStatus.CANCELLED:
         return f"Request {name} was cancelled."
     if status == RequestStatus.FAILED:
-        return found["error"] or f"Request {name} failed."
+        return "\n".join(filter(None, (found["error"] or f"Request {name} failed.", found["answer"])))
     if status in (RequestStatus.COMPLETED, RequestStatus.PARTIAL):
         links = [f"{file['name']}: {file['url']}" for file in found["files"]]
         return "\n".join([found["answer"] or found["error"] or "There is no answer.", *found["notes"], *links])

@@ -59,7 +59,8 @@ def answer_of(story: RequestTrace, address: Address) -> Answer:
     if story.status is RequestStatus.CANCELLED:
         raise RequestClosedError(story.error or "The request was cancelled.")
     if story.status is RequestStatus.FAILED:
-        raise rebuilt(story.error_type, story.error or "The request failed.")
+        why = places_named(story, address)
+        raise rebuilt(story.error_type, " ".join(filter(None, (story.error or "The request failed.", why))))
     text = places_named(story, address)
     unnamed: list[str] = []
     for name, file in () if story.response_source == "form" else named_files(story):
