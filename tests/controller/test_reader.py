@@ -362,6 +362,12 @@ def test_where_it_finds_nothing_lines_are_chosen(silent: Reader) -> None:
     )
 
 
+def test_the_numbers_of_pages_are_no_part_of_what_they_say(silent: Reader) -> None:
+    assert summarise(silent, f"[page 1]\n{DOCUMENT}\n[page 2]\n{DOCUMENT}") == (
+        "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
+    )
+
+
 INVOICE = """Fenwright Interiors Ltd, 12 Mill Lane, Leeds INVOICE
 Bill to: Lindgren Architects Invoice no. 88213
 Oak desk 160 x 80 cm 2 pcs 540.00 EUR 1,080.00

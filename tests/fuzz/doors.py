@@ -49,6 +49,8 @@ class Doors:
 
     def __init__(self, folder: Path) -> None:
         os.environ["HUGGINGGPT_HOME"] = str(folder / "home")
+        # What is not refused waits in line: no server is there to run it.
+        os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"
         import uvicorn
 
         from apps.http.application import application
@@ -84,6 +86,8 @@ class Doors:
         listening = socket.create_server(("127.0.0.1", 0))
         self._address = listening.getsockname()
         threading.Thread(target=server.run, args=([listening],), daemon=True).start()
+        # The page is made when somebody comes, which takes seconds.
+        self._send(raw(f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._key}\r\n\r\n"))
 
     def case(self, rng: random.Random) -> Case:
         """A call."""

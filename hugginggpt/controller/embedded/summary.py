@@ -26,6 +26,8 @@ _LEAST_CHARS = 120
 """A whole sentence or line of up to this length may be a summary, even if it is more than that share."""
 
 _SEARCHED_CHARS = 200
+_PAGE_MARK = re.compile(r"^\[page \d+\]$\n?", re.MULTILINE)
+"""What stands before the text of each page where a document's pages are one text."""
 _NAME = re.compile(r"(?<=[^.!?\s] )[^\W\d_a-z]\w+")
 _FACT = re.compile(rf"\d|{_NAME.pattern}")
 _FACTS = (
@@ -66,7 +68,7 @@ def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
     Raises:
         DeadlineExceededError: time is up.
     """
-    text = visible(text).strip()
+    text = _PAGE_MARK.sub("", visible(text)).strip()
     words = text.split()
     is_one_line = "\n" not in text and len(sentences(text)) <= _FEW_SENTENCES
     if len(words) <= (_LINE_WORDS if is_one_line else _SHORT_WORDS):
