@@ -22,7 +22,7 @@ from hugginggpt.services import get_store
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import RequestTrace, TaskTrace
 from tasks.ui.answer import names_of_files
-from tasks.ui.markdown import as_cell, as_code, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_link, as_text, fence
 from tasks.ui.posting import post_artifact
 
 THUMBNAIL_PIXELS = 320
@@ -179,7 +179,7 @@ def _with_link(artifact: Artifact, name: str) -> str:
         return f"{as_code(name)} {size}"
     player = {ValueType.AUDIO: "audio", ValueType.VIDEO: "video"}.get(artifact.type)
     played = f'<{player} controls src="{escape(link)}"></{player}>\n\n' if player else ""
-    return f"{played}[{as_code(name)}]({link}) {size}"
+    return f"{played}{as_link(name, link)} {size}"
 
 
 def _thumbnail(artifact: Artifact) -> str:
