@@ -12,7 +12,7 @@ from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.experts.drawing import opaque
-from hugginggpt.file_links import signed_link
+from hugginggpt.file_links import page_link, signed_link
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
@@ -96,7 +96,7 @@ def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
 
 
 def show_answer(said: str, story: RequestTrace, task_run_id: UUID | None = None) -> None:
-    """Show the answer and its files, so that they can be seen and heard.
+    """Show the answer and its files, so that they can be seen and heard, and the way to the page.
 
     Args:
         said: the answer, with the names of its files, or why there is none.
@@ -112,7 +112,8 @@ def show_answer(said: str, story: RequestTrace, task_run_id: UUID | None = None)
             for sha256, name in names.items()
             if files[sha256].preview is None or name in said
         ]
-        return "\n\n".join([as_text(said), *links])
+        page = page_link(get_settings().home_dir)
+        return "\n\n".join([as_text(said), *links, *([as_link("HuggingGPT", page)] if page else [])])
 
     _show_text("answer", shown, "The answer", task_run_id)
 

@@ -191,6 +191,7 @@ def test_sound_plays_on_prefect_s_pages_and_by_its_link(here: Installation, chro
             prefect.open(f"{own}{ui}/artifacts/artifact/{artifact}")
             link = prefect.wait("document.querySelector(\"a[href*='/api/v1/files/']\")?.href")
             assert prefect.run("document.querySelector(\"a[href*='/api/v1/files/']\").innerText") == "speech.wav"
+            assert prefect.run(f"document.querySelector(\"a[href='{here.state['page_url']}/']\") !== null")
             assert str(here.home) not in prefect.run("document.body.innerText")
             if not ui:
                 assert prefect.wait(HEARD) > 0.3
