@@ -46,6 +46,12 @@ def signed_link(home: Path, sha256: str, name: str) -> str | None:
     return None if key is None or up is None or not up.page_url else up.page_url + signed_path(key, sha256, name)
 
 
+def page_link(home: Path) -> str | None:
+    """The address of the page of the service that is up for a home folder; None if there is none."""
+    up = read(home)
+    return None if up is None or not up.page_url else f"{up.page_url}/"
+
+
 def is_signed(key: str, path: str, query_string: str) -> bool:
     """Whether an address leads to a file, was signed with that key, and can still be followed."""
     if not path.startswith(f"{FILES}/"):

@@ -91,6 +91,12 @@ class TaskResult(BaseModel):
         """Every output of every element, in order."""
         return tuple(a for item in self.items for a in item.outputs)
 
+    @property
+    def undone(self) -> str:
+        """How many elements of a list have no result, in a few words; empty if all have one."""
+        failed = sum(item.error is not None for item in self.items)
+        return f"{failed} of {len(self.items)} not done" if failed else ""
+
 
 class TaskOutcome(BaseModel):
     """How a planned task ended, as the flow passes it on to the answer and to the trace.

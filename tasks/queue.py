@@ -27,6 +27,7 @@ from hugginggpt.text import counted, one_line
 from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.policies import START_RUN
 from tasks.start_run import DEPLOYMENT, set_state, start_run
+from tasks.ui.answer import shown_answer
 from tasks.ui.runs import MESSAGE_CHARS, name_run
 from tasks.unexpected import explained
 
@@ -135,7 +136,8 @@ def _ending(ended: EndedRun) -> State[Any]:
     if ended.status is RequestStatus.FAILED:
         return Failed(message=ended.error)
     name = "Partial" if ended.status is RequestStatus.PARTIAL else "Completed"
-    return Completed(name=name, message=one_line(ended.response or "", MESSAGE_CHARS) or None)
+    said = shown_answer(get_trace().requests.get(ended.request_id))
+    return Completed(name=name, message=one_line(said, MESSAGE_CHARS) or None)
 
 
 @task(

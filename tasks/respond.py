@@ -31,7 +31,8 @@ from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
 from tasks.replan import with_given_up
-from tasks.ui.artifacts import show_answer
+from tasks.ui.answer import shown_answer
+from tasks.ui.artifacts import show_answer, show_how_it_went
 from tasks.ui.posting import finish_posting, post_now
 from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
@@ -84,20 +85,21 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         beginning of the answer, or the reason why there is none, and names what could not be shown.
     """
     story = retry_while_database_is_down("The report", lambda: get_trace().requests.get(request_id))
+    answer = shown_answer(story)
     if story.status is not RequestStatus.CANCELLED:
-        files = [file.artifact for file in story.files if file.artifact.preview is None]
-        show_answer(story.response or f"Failed: {story.error}", files, answered_by)
+        show_how_it_went(story)
+        said = answer or f"Failed: {story.error}"
+        show_answer(said, story, answered_by)
         # Prefect's lists show a run's name, but not the message of its state.
-        name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
-    state = _final_state(story)
+        name_run(answered_name(story.text, said))
+    state = _final_state(story, one_line(answer, MESSAGE_CHARS) or None)
     state.message = noting_missing(state.message, finish_posting())
     return state
 
 
-def _final_state(story: RequestTrace) -> State[Any]:
+def _final_state(story: RequestTrace, answer: str | None) -> State[Any]:
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
-    answer = one_line(story.response or "", MESSAGE_CHARS) or None
     if story.status is RequestStatus.COMPLETED:
         return Completed(message=answer, data=data)
     if story.status is RequestStatus.PARTIAL:
@@ -156,7 +158,8 @@ def _answer(
         return RequestStatus.FAILED, None, failure
     if response.source == "plain":
         return RequestStatus.PARTIAL, response, ControllerError(" ".join(response.problems))
-    return (RequestStatus.COMPLETED if len(made) == len(outcomes) else RequestStatus.PARTIAL), response, None
+    whole = all(outcome.result is not None and not outcome.result.undone for outcome in outcomes)
+    return RequestStatus.COMPLETED if whole else RequestStatus.PARTIAL, response, None
 
 
 def _respond(run: RequestRun, outcomes: Sequence[TaskOutcome], deadline: Deadline) -> Response:

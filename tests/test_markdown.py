@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hugginggpt.text import one_line, visible
-from tasks.ui.markdown import as_cell, as_code, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_link, as_text, fence
 
 NASTY = [
     "![x](http://evil.example/pixel.png)",
@@ -110,6 +110,19 @@ def test_code_in_a_sentence_is_ended_by_nothing_in_it(written: str) -> None:
     match = re.fullmatch(r"<p>At <code>(.*)</code> \(image/png\)</p>\n", page)
     assert match is not None or not line
     assert match is None or html.unescape(match[1]).strip() == line
+
+
+@given(PIECES)
+def test_a_name_leads_where_we_say(written: str) -> None:
+    page = RENDERER.render(f"At {as_link(written, 'http://localhost/x')} (image/png)")
+    tags, said = taken_apart(page)
+    assert tags <= {"p", "a", "code"} and page.count("<a ") == page.count('<a href="http://localhost/x">') == 1
+    assert said.split() == ["At", *one_line(written).split(), "(image/png)"]
+
+
+def test_the_name_of_a_file_is_written_plainly() -> None:
+    """Prefect's older pages show what escapes a character in the text of a link."""
+    assert as_link("my scan_2-speech.wav", "/x") == "[my scan_2-speech.wav](/x)"
 
 
 def test_ordinary_text_reads_as_it_was_written() -> None:

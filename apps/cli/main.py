@@ -34,7 +34,8 @@ Exit codes:
        command needs is out of reach, or an id is not in the trace
   2    wrong usage: the request, a file, an option or a setting cannot be used, or the file given
        with --plan contains no plan
-  3    partial: some tasks failed or were skipped, or the answer is a plain list of results
+  3    partial: some tasks, or some elements of a list, failed or were skipped, or the answer is a
+       plain list of results
   130  interrupted by Ctrl-C
   143  interrupted by SIGTERM
 """

@@ -1,13 +1,12 @@
 """Where a request's files are, for clients who cannot reach the places of the artifact store."""
 
-import json
 from collections.abc import Callable
 
 from starlette.requests import Request
 
 from hugginggpt.file_links import file_path, signed_path
 from hugginggpt.services import get_store
-from hugginggpt.trace.file_names import named_files
+from hugginggpt.trace.file_names import moved, named_files
 from hugginggpt.trace.story import RequestTrace
 
 Address = Callable[[str, str], str]
@@ -47,9 +46,4 @@ def addresses(story: RequestTrace, address: Address | None) -> dict[str, str]:
 
 def places_named(story: RequestTrace, address: Address) -> str:
     """The answer of a request, in which places in the store have become what their files are called elsewhere."""
-    said, elsewhere = story.response or "", addresses(story, address)
-    for sha256, place in addresses(story, None).items():
-        if story.response_source == "form":  # it is JSON
-            place = json.dumps(place, ensure_ascii=False)[1:-1]
-        said = said.replace(place, elsewhere.get(sha256, sha256[:12]))
-    return said
+    return moved(story, addresses(story, None), addresses(story, address))

@@ -30,6 +30,10 @@ _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "a
 _SAVED = ("application/pdf", "application/zip")
 _UNKNOWN = "application/octet-stream"
 
+_POLICY = "default-src 'none'; sandbox"
+_POLICY_OF_SHOWN = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+"""A browser that opens sound makes a page for it, with a player that loads the sound again."""
+
 MEDIA_TYPE = "HuggingGPT-Media-Type"
 """The header with the media type that the trace has of a file, for programs; `Content-Type` is for browsers."""
 
@@ -75,13 +79,13 @@ async def store(request: Request, files: Annotated[list[UploadFile], File()]) ->
 async def file(request: Request, sha256: str, name: str = "") -> FileResponse:
     """A file of a request that the caller may see, whole or a range of it."""
     found = await requests_of(request).file(caller_of(request), sha256)
+    shown = found.mime.startswith(_SHOWN)
     headers = {
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": _POLICY_OF_SHOWN if shown else _POLICY,
         "Cache-Control": "private, max-age=31536000",
         MEDIA_TYPE: found.mime,
     }
     place = await run_in_threadpool(_on_disk, found)
-    shown = found.mime.startswith(_SHOWN)
     is_text = found.mime.startswith("text/") or found.mime == "application/json"
     return FileResponse(
         place.path,

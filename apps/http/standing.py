@@ -185,6 +185,7 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
         case TaskStatus.COMPLETED | TaskStatus.CACHED:
             assert task.result is not None
             by = f"{task.result.model} ({task.result.endpoint})"
+            by += f", {task.result.undone}" if task.result.undone else ""
             if task.status is TaskStatus.CACHED:
                 return f"from the cache, made by {by}"
             return f"done in {duration(task.seconds or 0.0)} by {by}"

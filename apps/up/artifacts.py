@@ -26,7 +26,7 @@ from prefect.server.schemas.core import Artifact
 from prefect.server.utilities.server import PrefectRouter
 from prefect.settings import PREFECT_MESSAGING_BROKER, get_current_settings
 from prefect.types._datetime import DateTime, now
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.up.recording import write_events
@@ -50,8 +50,18 @@ class Changes(BaseModel):
     tags: list[str] | None = None
 
 
+class NewArtifact(ArtifactCreate):
+    """An artifact.
+
+    Attributes:
+        id: its id. If an artifact has it, its description and content are replaced.
+    """
+
+    id: UUID = Field(default_factory=uuid4)
+
+
 class NewArtifacts(BaseModel):
-    """Artifacts of one flow run, each with a key, and changes of the flow run.
+    """Artifacts of one flow run, each with a key and an id of its own, and changes of the flow run.
 
     Attributes:
         artifacts: the artifacts.
@@ -60,7 +70,7 @@ class NewArtifacts(BaseModel):
         changes: its changes.
     """
 
-    artifacts: list[ArtifactCreate] = []
+    artifacts: list[NewArtifact] = []
     related: list[RelatedResource] = []
     flow_run_id: UUID | None = None
     changes: Changes = Changes()
@@ -82,8 +92,9 @@ async def create_artifacts(
                 raise HTTPException(status.HTTP_409_CONFLICT, "The flow run does not exist.")
         if not created:
             return
+        known = await _known(db, session, [one.id for one in new.artifacts if "id" in one.model_fields_set])
         events = await _insert(db, session, created, moment)
-        events += [_created(artifact, new.related, moment) for artifact in created]
+        events += [_created(artifact, new.related, moment) for artifact in created if artifact.id not in known]
         received = [event.receive() for event in events]
         if _somebody_listens(received):
             async with PrefectServerEventsClient() as bus:
@@ -93,10 +104,17 @@ async def create_artifacts(
             await write_events(session, received)
 
 
+async def _known(db: PrefectDBInterface, session: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:
+    """Those ids that artifacts have."""
+    if not ids:
+        return set()
+    return set(await session.scalars(sqlalchemy.select(db.Artifact.id).where(db.Artifact.id.in_(ids))))
+
+
 async def _insert(
     db: PrefectDBInterface, session: AsyncSession, artifacts: Sequence[Artifact], moment: DateTime
 ) -> list[Event]:
-    """Insert artifacts, and make each the latest of its key, as `models.artifacts.create_artifact` does for one.
+    """Insert or replace artifacts, and make each the latest of its key, as `models.artifacts.create_artifact` does.
 
     Returns:
         the events of their keys.
@@ -113,8 +131,13 @@ async def _insert(
         ),
         list(latest.values()),
     )
+    insert = db.queries.insert(db.Artifact)
     await session.execute(
-        sqlalchemy.insert(db.Artifact), [{"id": id_, **content, **times} for id_, content in contents.items()]
+        insert.on_conflict_do_update(
+            index_elements=[db.Artifact.id],
+            set_={name: insert.excluded[name] for name in ("description", "data", "updated")},
+        ),
+        [{"id": id_, **content, **times} for id_, content in contents.items()],
     )
     collections = sqlalchemy.select(db.ArtifactCollection).where(db.ArtifactCollection.key.in_(list(latest)))
     return [

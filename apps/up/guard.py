@@ -21,14 +21,12 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
-_POLICY = (
-    (b"content-security-policy", b"frame-ancestors 'self'"),  # no other site can frame our pages
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"x-content-type-options", b"nosniff"),
-)
+_FRAMED = "frame-ancestors 'self'"  # no other site can frame our pages
+_HEADERS = ((b"cross-origin-resource-policy", b"same-origin"), (b"x-content-type-options", b"nosniff"))
 _SHARED = ((b"cross-origin-resource-policy", b"cross-origin"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -38,26 +36,35 @@ class Guard:
     Args:
         names: the hosts that the server answers to; IPv6 addresses without brackets.
         is_shared: whether pages elsewhere may show what a request asks for.
+        policy: more of the content security policy of its pages, as the header has it.
     """
 
     def __init__(
-        self, application: Application, names: Iterable[str], is_shared: Callable[[Scope], bool] = lambda scope: False
+        self,
+        application: Application,
+        names: Iterable[str],
+        is_shared: Callable[[Scope], bool] = lambda scope: False,
+        policy: str = "",
     ) -> None:
         self._application = application
         self._names = frozenset(name.lower() for name in names)
         self._is_shared = is_shared
+        whole = "; ".join(filter(None, [_FRAMED, policy]))
+        self._policy = ((b"content-security-policy", whole.encode("latin-1")), *_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._application(scope, receive, send)
         elif (objection := self._objection(scope)) is None:
-            await self._application(scope, receive, _with_policy(send, _SHARED if self._is_shared(scope) else _POLICY))
+            await self._application(
+                scope, receive, _with_policy(send, _SHARED if self._is_shared(scope) else self._policy)
+            )
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": objection})
         else:
-            await _refuse(send, objection)
+            await _refuse(send, objection, self._policy)
 
     def _objection(self, scope: Scope) -> str | None:
         """Why the request is refused, in one sentence; None if it is not."""
@@ -87,7 +94,7 @@ def _opens_a_page(scope: Scope, headers: dict[str, list[str]]) -> bool:
     )
 
 
-def _with_policy(send: Send, policy: tuple[tuple[bytes, bytes], ...]) -> Send:
+def _with_policy(send: Send, policy: Headers) -> Send:
     async def with_policy(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), *policy]}
@@ -96,8 +103,8 @@ def _with_policy(send: Send, policy: tuple[tuple[bytes, bytes], ...]) -> Send:
     return with_policy
 
 
-async def _refuse(send: Send, objection: str) -> None:
+async def _refuse(send: Send, objection: str, policy: Headers) -> None:
     body = json.dumps({"detail": objection}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *_POLICY]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *policy]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})

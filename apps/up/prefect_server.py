@@ -20,6 +20,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from apps.up.ports import bind
 from apps.up.prefect_schema import prepare_database
@@ -106,6 +107,8 @@ def _configure(names: tuple[str, ...], port: int) -> None:
     if not os.environ.get("PREFECT_UI_API_URL"):
         # Relative, so that it works under each of the server's names.
         os.environ.setdefault("PREFECT_SERVER_UI_API_URL", "/api")
+    # The older pages play sound and videos; the newer ones leave them out of what they show.
+    os.environ.setdefault("PREFECT_SERVER_UI_V2_ENABLED", "false")
     os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
     # A slot whose holder was killed comes free this many seconds after its lease has run out, at most.
     os.environ.setdefault("PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS", "5")
@@ -189,7 +192,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     record_together()
     ask_only_the_router_of_a_path(application)
     config = uvicorn.Config(
-        Guard(keep_writers_in_line(check_tokens(application)), names),
+        Guard(keep_writers_in_line(check_tokens(application)), names, policy=_policy(str(settings.ui.api_url or ""))),
         timeout_keep_alive=int(settings.api.keepalive_timeout),
         ws_ping_interval=settings.api.websocket_ping_interval,
         ws_ping_timeout=settings.api.websocket_ping_timeout,
@@ -197,6 +200,17 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
         lifespan="on",
     )
     return Server(config)
+
+
+def _policy(api_url: str) -> str:
+    """The policy of Prefect's pages: they send nothing to anybody but the server, although one of them tries to.
+
+    Args:
+        api_url: where its pages reach its API.
+    """
+    scheme, host, *_ = urlsplit(api_url)
+    elsewhere = (f"{scheme}://{host}", f"{scheme.replace('http', 'ws')}://{host}") if host else ()
+    return " ".join(["connect-src 'self' data: blob:", *elsewhere])
 
 
 def _give_back_memory() -> None:

@@ -252,7 +252,8 @@ def _from_results(
     if problems:
         return _plain(text, outcomes, _rejection(problems))
     # What to do about it is said in our words, whatever the controller makes of it.
-    lacking = [line for line in not_done(outcomes) if line not in answer]
+    told = not_done(outcomes, [resource.name for resource in resources])
+    lacking = [line for line in told if line not in answer]
     return Response(text="\n\n".join([answer, *(["\n".join(lacking)] if lacking else [])]), source="controller")
 
 

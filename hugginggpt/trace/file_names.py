@@ -1,6 +1,8 @@
 """Names for the files that a request made, such as `invoice-summary.txt`."""
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from hugginggpt.capabilities import CAPABILITIES
@@ -33,6 +35,22 @@ def named_files(story: RequestTrace) -> list[tuple[str, OutputFile]]:
         taken.add((name, file.artifact.ending))
         names[file.artifact.sha256] = name, file
     return list(names.values())
+
+
+def moved(story: RequestTrace, places: Mapping[str, str], elsewhere: Mapping[str, str]) -> str:
+    """The answer of a request, in which the places of its files have become others; empty without an answer.
+
+    Args:
+        story: the request.
+        places: where the answer says that each file is, by its SHA-256.
+        elsewhere: what it is to say instead.
+    """
+    said = story.response or ""
+    for sha256, place in places.items():
+        if story.response_source == "form":  # it is JSON
+            place = json.dumps(place, ensure_ascii=False)[1:-1]
+        said = said.replace(place, elsewhere.get(sha256, sha256[:12]))
+    return said
 
 
 def _result(kind: str) -> str:

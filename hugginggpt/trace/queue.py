@@ -173,7 +173,7 @@ class Queue:
             flow_run_ids: Prefect's ids.
             seconds: leave out flow runs whose requests ended more recently than this.
         """
-        of_request = (RequestRow.status, RequestRow.response, RequestRow.error)
+        of_request = (FlowRunRow.request_id, RequestRow.status, RequestRow.error)
         runs = select(FlowRunRow.flow_run_id, FlowRunRow.ending, *of_request).join(RequestRow).order_by(FlowRunRow.life)
         with self._database.reading() as session:
             before = self._database.now(session) - timedelta(seconds=seconds)
@@ -181,7 +181,7 @@ class Queue:
             # A flow run that Prefect retried has several lives: the last one counts.
             return {
                 row.flow_run_id: EndedRun(
-                    ending=row.ending or "died", status=row.status, response=row.response, error=row.error
+                    request_id=row.request_id, ending=row.ending or "died", status=row.status, error=row.error
                 )
                 for row in session.execute(ended)
             }

@@ -79,13 +79,12 @@ class EndedRun(_Frozen):
     Attributes:
         ending: of its life: `finished`, `died`, or what a hook reported, such as `cancelled`.
         status: of the request.
-        response: the answer of the request.
         error: of the request, one sentence.
     """
 
+    request_id: str
     ending: str
     status: RequestStatus
-    response: str | None
     error: str | None
 
 

@@ -3,24 +3,26 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from uuid import UUID
 
 from hugginggpt.artifacts import Artifact
-from hugginggpt.capabilities import ValueType
+from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.experts.drawing import opaque
-from hugginggpt.file_links import signed_link
+from hugginggpt.file_links import page_link, signed_link
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.picture import Box, draw
-from hugginggpt.results import TaskResult
+from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from hugginggpt.settings import get_settings
-from tasks.ui.markdown import as_cell, as_code, as_text, fence
+from hugginggpt.trace.story import RequestTrace, TaskTrace
+from tasks.ui.answer import names_of_files
+from tasks.ui.markdown import as_cell, as_code, as_link, as_text, fence
 from tasks.ui.posting import post_artifact
 
 THUMBNAIL_PIXELS = 320
@@ -32,15 +34,37 @@ Row = Mapping[str, str | int | float]
 
 def show_plan(plan: Plan) -> None:
     """Show the plan as a graph, and its repairs."""
-    boxes = {task.id: Box(task.task, _arguments(task), after=task.dep) for task in plan.tasks}
-    graph = (
-        _embedded("The plan", "image/svg+xml", draw(boxes).encode())
-        if plan.tasks
-        else "No task is needed: the controller answers directly."
-    )
-    repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
-    text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
-    _show_text("plan", lambda: text, "The plan")
+    _show_plan(plan, {task.id: Box(task.task, _arguments(task), after=task.dep) for task in plan.tasks})
+
+
+def show_how_it_went(story: RequestTrace) -> None:
+    """Show how the tasks of the plan ended, in place of the plan."""
+    if story.plan is None or not story.plan.tasks:
+        return
+    ended = {task.id: task for task in story.tasks}
+    _show_plan(story.plan, {task.id: _ended(task, ended.get(task.id)) for task in story.plan.tasks})
+
+
+def _show_plan(plan: Plan, boxes: Mapping[int, Box]) -> None:
+    def shown() -> str:
+        graph = (
+            _embedded("The plan", "image/svg+xml", draw(boxes).encode())
+            if boxes
+            else "No task is needed: the controller answers directly."
+        )
+        repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
+        return graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
+
+    post_artifact("plan", "markdown", "The plan", shown, version=plan.version)
+
+
+def _ended(planned: PlannedTask, ended: TaskTrace | None) -> Box:
+    """A task of the plan with how it ended."""
+    if ended is None or ended.status is TaskStatus.PLANNED:
+        return Box(planned.task, _arguments(planned), after=planned.dep)
+    if ended.result is None:
+        return Box(planned.task, ended.error or "", str(ended.status), planned.dep)
+    return Box(planned.task, ended.result.undone or ended.result.model, "done", planned.dep)
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | None = None) -> None:
@@ -58,11 +82,12 @@ def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | N
 
 
 def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
-    """Show the outputs of a task: text as it is, pictures as thumbnails, and the address of each."""
+    """Show the outputs of a task: text as it is, pictures as thumbnails, and a link to each."""
 
     def outputs() -> str:
+        shown = [*enumerate(result.outputs)][:MOST_SHOWN]
         parts = [f"Made by {as_cell(result.model)} ({result.endpoint})."]
-        parts += [_shown(artifact) for artifact in result.outputs[:MOST_SHOWN]]
+        parts += [_shown(artifact, _name(result, number)) for number, artifact in shown]
         if len(result.outputs) > MOST_SHOWN:
             parts.append(f"and {len(result.outputs) - MOST_SHOWN} more")
         return "\n\n".join(parts)
@@ -70,12 +95,25 @@ def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
     _show_text(f"result-{result.task_id}", outputs, f"{result.task_id} · {result.kind}", task_run_id)
 
 
-def show_answer(response: str, files: Iterable[Artifact], task_run_id: UUID | None = None) -> None:
-    """Show the answer and its files, so that they can be seen and heard."""
-    artifacts = tuple(files)
+def show_answer(said: str, story: RequestTrace, task_run_id: UUID | None = None) -> None:
+    """Show the answer and its files, so that they can be seen and heard, and the way to the page.
+
+    Args:
+        said: the answer, with the names of its files, or why there is none.
+        story: the request.
+        task_run_id: the task run that wrote it.
+    """
 
     def shown() -> str:
-        return "\n\n".join([as_text(response), *(_with_link(artifact) for artifact in artifacts)])
+        names = names_of_files(story)
+        files = {file.artifact.sha256: file.artifact for file in story.files}
+        links = [
+            _with_link(files[sha256], name)
+            for sha256, name in names.items()
+            if files[sha256].preview is None or name in said
+        ]
+        page = page_link(get_settings().home_dir)
+        return "\n\n".join([as_text(said), *links, *([as_link("HuggingGPT", page)] if page else [])])
 
     _show_text("answer", shown, "The answer", task_run_id)
 
@@ -119,23 +157,30 @@ def _show_text(key: str, markdown: Callable[[], str], description: str, task_run
     post_artifact(key, "markdown", description, markdown, task_run_id)
 
 
-def _shown(artifact: Artifact) -> str:
+def _name(result: TaskResult, number: int) -> str:
+    """What an output of a task is called; the names in the answer also tell from which file it comes."""
+    artifact = result.outputs[number]
+    noun = "-".join(CAPABILITIES[result.kind].result_of(artifact.type).split())
+    return f"{noun}-{number + 1}{artifact.ending}" if len(result.outputs) > 1 else f"{noun}{artifact.ending}"
+
+
+def _shown(artifact: Artifact, name: str) -> str:
     if artifact.preview is not None:
-        return fence(artifact.preview) + "\n" + _with_link(artifact)
+        return fence(artifact.preview) + "\n" + _with_link(artifact, name)
     if artifact.type is ValueType.IMAGE:
-        return f"{_thumbnail(artifact)}\n\n{_with_link(artifact)}"
-    return _with_link(artifact)
+        return f"{_thumbnail(artifact)}\n\n{_with_link(artifact, name)}"
+    return _with_link(artifact, name)
 
 
-def _with_link(artifact: Artifact) -> str:
-    """Where an artifact is, and a link to it; sound and videos can be played in place."""
-    place = f"{as_code(get_store().address(artifact))} ({artifact.mime}, {artifact.bytes:,} bytes)"
-    link = signed_link(get_settings().home_dir, artifact.sha256, f"{artifact.type}{artifact.ending}")
+def _with_link(artifact: Artifact, name: str) -> str:
+    """The name of a file and, while the service is up, a link to it; sound and videos can be played in place."""
+    size = f"({artifact.mime}, {artifact.bytes:,} bytes)"
+    link = signed_link(get_settings().home_dir, artifact.sha256, name)
     if link is None:
-        return place
+        return f"{as_code(name)} {size}"
     player = {ValueType.AUDIO: "audio", ValueType.VIDEO: "video"}.get(artifact.type)
     played = f'<{player} controls src="{escape(link)}"></{player}>\n\n' if player else ""
-    return f"{played}[Open]({link}) {place}"
+    return f"{played}{as_link(name, link)} {size}"
 
 
 def _thumbnail(artifact: Artifact) -> str:

@@ -19,6 +19,7 @@ _MARK = re.compile(
     """,
     re.VERBOSE,
 )
+_PLAIN = re.compile(r"[^\W_]+(?:[ ._-][^\W_]+)*")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _INDENT = re.compile(r"^\s+")
 _NBSP = "\u00a0"
@@ -49,6 +50,12 @@ def as_code(written: str) -> str:
     line = one_line(written)
     marks = "`" * (_longest_run(line) + 1)
     return f"{marks}{line}{marks}" if len(marks) == 1 else f"{marks} {line} {marks}"
+
+
+def as_link(written: str, address: str) -> str:
+    """A short text that leads to an address of ours. Prefect's older pages show escapes in it, so a name has none."""
+    line = one_line(written)
+    return f"[{line if _PLAIN.fullmatch(line) else _escaped(line)}]({address})"
 
 
 def _longest_run(text: str) -> int:

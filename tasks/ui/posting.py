@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 from prefect import get_run_logger
@@ -64,15 +64,22 @@ class _Artifact:
     Attributes:
         what: its name in the log and in the note on the run.
         make: makes it.
+        id: it replaces what was posted with this id before; None if the server is to choose one.
         sent: whether it has reached the server.
     """
 
     what: str
     make: Callable[[], ArtifactCreate]
+    id: UUID | None = None
     sent: Future[bool] = field(default_factory=Future)
 
+    def content(self) -> dict[str, Any]:
+        """It as JSON data, for a server that takes many together."""
+        named = {} if self.id is None else {"id": str(self.id)}
+        return self.make().model_dump(mode="json", exclude_unset=True) | named
+
     def send(self) -> None:
-        """Send it alone."""
+        """Send it alone, to a server that chooses the id: what was posted before stays there as an older version."""
         new = self.make()
         persistently(lambda client: client.create_artifact(new))
 
@@ -132,7 +139,12 @@ _mine: ContextVar[_Posts | None] = ContextVar("posts", default=None)
 
 
 def post_artifact(
-    key: str, kind: str, description: str, data: Callable[[], str], task_run_id: UUID | None = None
+    key: str,
+    kind: str,
+    description: str,
+    data: Callable[[], str],
+    task_run_id: UUID | None = None,
+    version: int | None = None,
 ) -> None:
     """Post an artifact of the current flow run.
 
@@ -141,8 +153,11 @@ def post_artifact(
         kind: how the UI shows it: `markdown` or `table`.
         data: makes its content, in the thread that posts it.
         task_run_id: the task run that it belongs to; if omitted, only the flow run.
+        version: it replaces the artifact that this flow run has posted with the same key and version, if there is one;
+            if omitted, it replaces none.
     """
     flow_run_id = flow_run.get_id()
+    id = None if flow_run_id is None or version is None else uuid5(UUID(flow_run_id), f"{key} {version}")
 
     def make() -> ArtifactCreate:
         return ArtifactCreate(
@@ -154,7 +169,7 @@ def post_artifact(
             task_run_id=task_run_id,
         )
 
-    _post(_Artifact(f"the artifact '{key}'", make))
+    _post(_Artifact(f"the artifact '{key}'", make, id))
 
 
 def post_change(what: str, **changes: Any) -> None:
@@ -172,6 +187,11 @@ def post_change(what: str, **changes: Any) -> None:
 def _post(one: _Artifact | _Change) -> None:
     with _lock:
         posts = _under_way[flow_run.get_id()]
+        if isinstance(one, _Artifact) and one.id is not None:
+            for other in posts.waiting:
+                if isinstance(other, _Artifact) and other.id == one.id:
+                    other.make = one.make
+                    return
         posts.sent.append((one.what, one.sent))
         posts.waiting.append(one)
         if len(posts.waiting) >= ENOUGH:
@@ -271,9 +291,9 @@ def _sent_together(batch: Sequence[_Artifact | _Change], posts: _Posts) -> bool:
     """Send posts in one request; return False if each has to be sent alone."""
     _mine.set(posts)
     try:
-        artifacts = [one.make() for one in batch if isinstance(one, _Artifact)]
+        artifacts = [one for one in batch if isinstance(one, _Artifact)]
         body: dict[str, Any] = {
-            "artifacts": [artifact.model_dump(mode="json", exclude_unset=True) for artifact in artifacts],
+            "artifacts": [one.content() for one in artifacts],
             "related": [one.model_dump() for one in related_to_artifacts()],
         }
         for one in batch:

@@ -23,7 +23,7 @@ from hugginggpt.service_key import read_key
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
 from tests.apps.installation import Installation
-from tests.browser import CHROMIUM, Page, browser
+from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.servers import wait_until
 
 # Only the service imports them.
@@ -68,9 +68,15 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def page(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(here: Installation, chromium: Browser) -> Iterator[Page]:
     """The page, in a browser that has just come in by a link."""
-    with browser(tmp_path_factory.mktemp("browser")) as started, started.page() as opened:
+    with chromium.page() as opened:
         opened.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         opened.open(f"{here.state['page_url']}{ENTER}?token={make_link_token(here.home)}")
         opened.wait("document.querySelector('textarea') !== null")
@@ -174,6 +180,26 @@ def test_the_page_is_usable_on_a_phone_and_says_nothing_to_the_console(page: Pag
         " && !n.startsWith('data:') && !n.startsWith('blob:'))"
     )
     assert foreign == []
+
+
+@needs_browser
+def test_sound_plays_on_prefect_s_pages_and_by_its_link(here: Installation, chromium: Browser) -> None:
+    """Prefect's newer pages show no player, but the same link."""
+    assert here.run("ask", "Say 'Good morning' aloud").returncode == 0
+    shown = here.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["answer"]}}})
+    (artifact,) = [one["id"] for one in shown if "Good morning" in one["data"]]
+    own = here.api.removesuffix("/api")
+    with chromium.page() as prefect:
+        for ui in ("", "/v2"):
+            prefect.open(f"{own}{ui}/artifacts/artifact/{artifact}")
+            link = prefect.wait("document.querySelector(\"a[href*='/api/v1/files/']\")?.href")
+            assert prefect.run("document.querySelector(\"a[href*='/api/v1/files/']\").innerText") == "speech.wav"
+            assert prefect.run(f"document.querySelector(\"a[href='{here.state['page_url']}/']\") !== null")
+            assert str(here.home) not in prefect.run("document.body.innerText")
+            if not ui:
+                assert prefect.wait(HEARD) > 0.3
+        prefect.open(link)
+        assert prefect.wait("document.querySelector('video')?.duration") > 0.3
 
 
 @pytest.fixture

@@ -86,6 +86,18 @@ ATTACK = """
 """
 
 
+QUIET = """
+(async () => {
+  const asked = () => performance.getEntriesByType("resource").length;
+  let before = -1;
+  while (before !== asked()) {
+    before = asked();
+    await new Promise((later) => setTimeout(later, 3000));
+  }
+})()
+"""
+"""Waits until the page has asked for nothing for a while."""
+
 SUBMIT = "[...document.querySelectorAll('button')].find(button => button.innerText.trim() === 'Submit')"
 
 
@@ -179,6 +191,16 @@ def test_a_page_whose_name_was_made_to_lead_here_reads_and_starts_nothing(
     assert answers.pop("beacon") == "queued true" and answers.pop("form") == "sent"
     assert answers and all("This server does not answer to that host name" in text for text in answers.values())
     assert "planted" not in requests(api, deployment) and SECRET in requests(api, deployment)
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+def test_prefect_s_pages_ask_no_other_host(api: str, page: Page, ui: str) -> None:
+    page.open(f"{own_pages(api, '127.0.0.1')}{ui}/")
+    page.wait("document.body.innerText.includes('Event Feed')")
+    assert page.run("location.pathname") == f"{ui}/dashboard"
+    page.run(QUIET)
+    hosts = set(page.run("performance.getEntriesByType('resource').map((asked) => new URL(asked.name).host)"))
+    assert hosts == {api.removeprefix("http://").removesuffix("/api")}
 
 
 @pytest.mark.parametrize("ui", ["", "/v2"])

@@ -212,9 +212,17 @@ def test_a_list_is_shown_element_by_element() -> None:
     )
     broken = ItemResult(error="It is not a picture.")
     assert compose("Who has to pay?", [listed(one, answers[0], broken)], ["a.png", "b.png"]) == (
-        'a.png: Jane Roe\n\nNot done: the answer to "Who has to pay?" 2. It is not a picture.'
+        'a.png: Jane Roe\n\nNot done: the answer to "Who has to pay?" for b.png. It is not a picture.'
     )
+    twice = listed(done(0, "image-to-text", args={"image": ["a.png", "b.png", "b.png"]}), answers[0], broken, broken)
+    assert compose("Read them.", [twice], ["a.png", "b.png"]).split("\n\n")[1:] == [
+        "Not done: the text 2. It is not a picture.",
+        "Not done: the text 3. It is not a picture.",
+    ]
     drawn = done(0, "canny-control", args={"image": ["a.png", "b.png"]})
+    assert compose("Draw the edges.", [listed(drawn, broken, answers[0])], ["a.png", "b.png"]).endswith(
+        "Not done: the edges of a.png. It is not a picture."
+    )
     pictures = [ItemResult(outputs=(picture_artifact(digit),)) for digit in "ab"]
     files = {"a" * 64: "/a-edges.png", "b" * 64: "/b-edges.png"}
     assert compose("Draw the edges.", [listed(drawn, *pictures).model_copy(update={"files": files})]) == (

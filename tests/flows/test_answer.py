@@ -379,6 +379,8 @@ def test_what_failed_in_a_list_is_tried_again_and_not_taken_from_the_cache(
     (task,) = first.tasks
     assert task.result is not None
     assert [item.error is None for item in task.result.items] == [True, False]
+    assert (task.status, first.status) == (TaskStatus.COMPLETED, RequestStatus.PARTIAL)
+    assert "Not done: the summary 2." in str(first.response)
     controller.script = {"summarization": "Whole.", "respond": "Done."}
     (task,) = answer("Sum up.", plan=plan).tasks
     assert task.status is TaskStatus.COMPLETED

@@ -1,6 +1,8 @@
 """What a request made is in Prefect when its flow run ends, whatever Prefect's server does; and what its states say."""
 
+import base64
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +17,14 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
 from flows.answer import answer_request
 from flows.warm import warm_models
 from hugginggpt.errors import DatabaseUnavailableError
 from hugginggpt.holder import Hold
-from hugginggpt.services import get_trace
+from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.lifecycle import Lifecycle
 from tasks import open as opening
@@ -240,6 +243,56 @@ def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controlle
         "result-0": "0 · canny-control",
         "answer": "respond and record",
     }
+
+
+def test_files_are_shown_by_their_names(photo: Path, controller: OpenAIServer) -> None:
+    controller.script = {"respond": lambda call: f"Here: {re.findall(r'/[^ ]*?[.]png', call.text)[-1]}"}
+    state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
+    story = get_trace().requests.get(state.result()["request_id"])
+    place = get_store().address(story.files[0].artifact)
+    assert story.response == f"Here: {place}"
+    assert state.message == "Here: photo-edges.png"
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(state.state_details.flow_run_id).name == "Draw its edges → Here: photo-edges.png"
+    shown = artifacts_of(state)
+    assert str(get_settings().home_dir) not in "".join(str(one.data) for one in shown.values())
+    assert "`photo-edges.png` (image/png, " in shown["answer"].data and "`edges.png` (" in shown["result-0"].data
+
+
+def test_the_plan_shows_how_its_tasks_ended(photo: Path, controller: OpenAIServer) -> None:
+    plan = [
+        *EDGES,
+        {"task": "image-to-text", "id": 1, "dep": [-1], "args": {"image": "photo.png"}},
+        {"task": "summarization", "id": 2, "dep": [1], "args": {"text": "<GENERATED>-1"}},
+    ]
+    state: Any = answer_request("Draw and read", [str(photo)], options={"plan": plan}, return_state=True)
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        (only,) = [one for one in client.read_artifacts(artifact_filter=wanted) if one.key == "plan"]
+    picture = base64.b64decode(str(only.data).partition("base64,")[2].partition(")")[0]).decode()
+    assert "<title>0 canny-control: done; 1 image-to-text: failed; 2 summarization: skipped</title>" in picture
+
+
+def test_what_a_flow_run_posts_again_replaces_what_it_posted_before() -> None:
+    @flow(log_prints=False)
+    def posts(pause: bool) -> list[str]:
+        for content in ("before", "after"):
+            posting.post_artifact("again", "markdown", "Twice", lambda content=content: content, version=1)  # type: ignore[misc]
+            if pause:
+                posting.post_now()
+                wait_until(lambda: not posting._under_way[str(flow_run.get_id())].waiting)
+        return posting.finish_posting()
+
+    for pause in (False, True):
+        state: Any = posts(pause, return_state=True)
+        assert state.result() == []
+        wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+        with get_client(sync_client=True) as client:
+            found = [one for one in client.read_artifacts(artifact_filter=wanted) if one.key == "again"]
+            latest = client.request("GET", "/artifacts/{key}/latest", path_params={"key": "again"}).json()
+        assert [one.data for one in found] == ["after"] and latest["data"] == "after"
+        made = events("prefect.artifact.created", resource={"id": [f"prefect.artifact.{found[0].id}"]})
+        assert len(made) == 1
 
 
 def events(name: str, **about: Any) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def compose(text: str, outcomes: Sequence[TaskOutcome], files: Collection[str] =
         outcomes: one per planned task, in the plan's order.
         files: the names of the request's files.
     """
-    return "\n\n".join([*_Composition(text, outcomes, files).paragraphs(), *not_done(outcomes)])
+    return "\n\n".join([*_Composition(text, outcomes, files).paragraphs(), *not_done(outcomes, files)])
 
 
 class _Composition:
