@@ -102,8 +102,13 @@ class Client:
         id_ = str(uuid.uuid4())
         self._met.ids.append(id_)
         began = time.monotonic()
+        if cached:
+            form, file = {"request": QUESTION[1]}, ("invoice.png", Path(QUESTION[3]).read_bytes())
+        else:
+            form = {"request": "Draw the edges of this picture", "options": json.dumps({"plan": EDGES})}
+            file = ("picture.png", self._picture())
         async with asyncio.timeout(MOST_SECONDS):
-            await self._again(partial(self._create, id_, cached))
+            await self._again(partial(self._create, id_, form, file))
             report = await self._again(partial(self._report, id_))
             made = [output for task in report["tasks"] for output in task["outputs"] if output["path"]]
             for output in made:
@@ -114,16 +119,10 @@ class Client:
             self._met.wrong.append(f"{id_}: {report}")
         self._met.seconds[cached].append(time.monotonic() - began)
 
-    async def _create(self, id_: str, cached: bool) -> bool | None:
+    async def _create(self, id_: str, form: dict[str, str], file: tuple[str, bytes]) -> bool | None:
         """Create a request; None if that has to be tried again."""
-        if cached:
-            name, data = "invoice.png", Path(QUESTION[3]).read_bytes()
-            form = {"request": QUESTION[1]}
-        else:
-            name, data = "picture.png", self._picture()
-            form = {"request": "Draw the edges of this picture", "options": json.dumps({"plan": EDGES})}
-        files, headers = {"files": (name, data)}, {"Idempotency-Key": id_}
-        answer = await self._http.post("/api/v1/requests", data=form, files=files, headers=headers)
+        headers = {"Idempotency-Key": id_}
+        answer = await self._http.post("/api/v1/requests", data=form, files={"files": file}, headers=headers)
         return True if await self._is_taken(answer) else None
 
     async def _report(self, id_: str) -> dict[str, Any] | None:
@@ -260,11 +259,12 @@ async def _watch(home: Path, seconds: float, watched: Watched) -> None:
         watched.all.append(all_)
         if len(watched.killed) < len(PARTS) and time.monotonic() > began + seconds * (len(watched.killed) + 1) / 3:
             part = PARTS[len(watched.killed)]
-            victims = [up.parts[part]] if part == "service" else [up.parts[part], *await asyncio.to_thread(_at_work)]
-            for victim in victims:
-                with suppress(ProcessLookupError):
-                    os.kill(victim, signal.SIGKILL)
-            watched.killed.append(part)
+            at_work = [] if part == "service" else await asyncio.to_thread(_at_work)
+            if part == "service" or at_work:
+                for victim in (up.parts[part], *at_work):
+                    with suppress(ProcessLookupError):
+                        os.kill(victim, signal.SIGKILL)
+                watched.killed.append(part)
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -126,11 +126,11 @@ class Requests:
             mode="json", include=set(Submission.model_fields)
         )
         sent = sender(caller, door, uploads)
-        if asked.start == "now" and (door is Door.COMMAND_LINE or self._work.has_room(get_settings().service_answers)):
+        if asked.start == "now":
             known = known or self._work.answering(request_id) is not None
-            if not known:
-                await self._work.answer(content, sent)
-            return Taken(request_id=request_id, new=not known, lives=0, flow_run_id=None, obstacle=None)
+            most = None if door is Door.COMMAND_LINE else get_settings().service_answers
+            if known or await self._work.answer(content, sent, most):
+                return Taken(request_id=request_id, new=not known, lives=0, flow_run_id=None, obstacle=None)
         told = await self._work.do(jobs.submit, content, sent, asked.start == "later")
         taken: Taken = told["taken"]
         return taken

@@ -85,16 +85,16 @@ class Work:
         """A folder for what is gone when the service ends."""
         return self._folder
 
-    def has_room(self, most: int) -> bool:
-        """Whether fewer requests than that are being answered here."""
-        return sum(not running.over.done() for running in self._answering.values()) < most
-
-    async def answer(self, asked: dict[str, Any], sent: jobs.Sender) -> None:
+    async def answer(self, asked: dict[str, Any], sent: jobs.Sender, most: int | None = None) -> bool:
         """Begin to answer a request unless that has begun here already, and return once it has begun.
 
         Args:
             asked: the request, as JSON data of a `Submission` with an id.
             sent: where it comes from.
+            most: how many requests may be answered here at once; None for any number.
+
+        Returns:
+            False if as many are being answered, so that it was not begun.
 
         Raises:
             HuggingGPTError: it cannot begin.
@@ -102,8 +102,11 @@ class Work:
         async with self._forking:
             running = self._answering.get(asked["id"])
             if running is None or running.over.done():
+                if most is not None and sum(not one.over.done() for one in self._answering.values()) >= most:
+                    return False
                 running = await self._begin(jobs.answer, asked, sent, request_id=asked["id"])
         await _value(running.taken)
+        return True
 
     async def do(
         self, job: Job, *arguments: Any, unless: Callable[[], Coroutine[Any, Any, None]] | None = None

@@ -7,7 +7,11 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
+from apps.http import jobs
 from apps.http.work import MOST_JOBS, Work
+from hugginggpt.origin import Origin
 from tests.servers import fork_server
 
 
@@ -26,6 +30,35 @@ def stay(connection: Connection, folder: str) -> None:
     while os.listdir(folder):
         time.sleep(0.01)
     connection.send_bytes(json.dumps(["done", None]).encode())
+
+
+def taken_until(connection: Connection, asked: dict[str, str], sent: jobs.Sender) -> None:
+    """Take a request, and end when it may."""
+    connection.send_bytes(json.dumps(["taken", None]).encode())
+    while (Path(asked["folder"]) / "on").exists():
+        time.sleep(0.01)
+    connection.send_bytes(json.dumps(["done", None]).encode())
+
+
+def test_only_so_many_requests_are_answered_at_once_however_fast_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "on").touch()
+    monkeypatch.setattr(jobs, "answer", taken_until)
+    sent = jobs.Sender(Origin())
+
+    async def many() -> list[bool]:
+        with fork_server() as forks:
+            work = Work(tmp_path, forks)
+            asked = [{"id": str(number), "folder": str(tmp_path)} for number in range(9)]
+            begun = await asyncio.gather(*(work.answer(one, sent, 3) for one in asked))
+            assert await work.answer(asked[begun.index(True)], sent, 3)  # it has begun already
+            (tmp_path / "on").unlink()
+            await asyncio.gather(*(one.over for one in map(work.answering, map(str, range(9))) if one is not None))
+            assert await work.answer({**asked[0], "id": "later"}, sent, 3)
+            return begun
+
+    assert sum(asyncio.run(many())) == 3
 
 
 def test_only_so_many_jobs_of_a_sort_run_at_once_and_none_waits_for_another_sort(tmp_path: Path) -> None:
