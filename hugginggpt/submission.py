@@ -249,16 +249,17 @@ class Cancelled(TypedDict):
     status: str
 
 
-def cancel(trace: "Trace", name: str) -> Cancelled:
+def cancel(trace: "Trace", name: str, how: str = "by `hugginggpt cancel`") -> Cancelled:
     """Stop a request that waits or runs, wherever it runs.
 
     Args:
         trace: where it is.
         name: its id, or any unique beginning of it.
+        how: by what it is cancelled, in a few words.
 
     Raises:
         TraceError: it is unknown.
     """
     story = trace.requests.get(name)
-    done = trace.lifecycle.cancel(story.request_id, "Cancelled by `hugginggpt cancel`.")
+    done = trace.lifecycle.cancel(story.request_id, f"Cancelled {how}.")
     return Cancelled(request_id=story.request_id, cancelled=done, status=str(story.status))
