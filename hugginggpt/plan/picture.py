@@ -125,7 +125,7 @@ def _box(place: tuple[float, float], id_: int, box: Box) -> str:
 def _two_lines(text: str, ems: float) -> list[str]:
     """A text in at most two lines of a width, broken after a word where that is possible."""
     if _ems(text) <= ems:
-        return [text]
+        return [text] if text else []
     first = _fitting(text, ems).removesuffix("…")
     end = max(first.rfind(" "), *(first.rfind(mark) + 1 for mark in "-/_")) if text[len(first)] != " " else len(first)
     first = text[: end if end > 0 else len(first)]
