@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.costs import check_prices
@@ -14,6 +13,7 @@ from hugginggpt.origin import Origin
 from hugginggpt.request import RequestOptions, check_size
 from hugginggpt.resource import Resource
 from hugginggpt.resources import load_resources
+from hugginggpt.roots import Readable
 from hugginggpt.settings import Settings
 
 
@@ -43,7 +43,7 @@ def accept(
     *,
     settings: Settings,
     store: ArtifactStore,
-    roots: Sequence[Path] | None = None,
+    readable: Readable | None = None,
 ) -> Accepted:
     """Check a new request, and load its files into the store.
 
@@ -53,7 +53,7 @@ def accept(
         options: how to answer it, with its deadline and cost ceiling.
         settings: the limits.
         store: where its files go.
-        roots: folders that paths must lie in, and may be relative to; None allows any path.
+        readable: what paths may lead to; None allows any path.
 
     Raises:
         UsageError: the request or one of its files cannot be accepted.
@@ -65,7 +65,8 @@ def accept(
     if options.max_cost is not None:
         check_prices(settings)
     try:
-        resources = load_resources(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
+        deadline = Deadline(options.deadline or math.inf)
+        resources = load_resources(files, settings, store, readable=readable, deadline=deadline)
     except DeadlineExceededError:
         raise DeadlineExceededError(
             f"The request's files did not all arrive within its {options.deadline:g} seconds: allow more time."

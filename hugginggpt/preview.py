@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.plan import Plan
+from hugginggpt.roots import Readable
 
 PLANNING_SECONDS = 600.0
 
@@ -25,13 +25,13 @@ class Preview:
     obstacles: tuple[str, ...] = ()
 
 
-def preview(text: str, files: Sequence[str], roots: Sequence[Path] | None = None) -> Preview:
+def preview(text: str, files: Sequence[str], readable: Readable | None = None) -> Preview:
     """Have the controller plan a request.
 
     Args:
         text: the request.
         files: its files, as absolute paths, URLs, data URIs or references.
-        roots: folders that paths have to be in; None allows any path.
+        readable: what paths may lead to; None allows any path.
 
     Raises:
         UsageError: the request or one of its files cannot be accepted.
@@ -46,7 +46,7 @@ def preview(text: str, files: Sequence[str], roots: Sequence[Path] | None = None
     from hugginggpt.settings import get_settings
 
     check_size(text, files, get_settings())
-    resources = tuple(load_resources(files, get_settings(), get_store(), roots=roots))
+    resources = tuple(load_resources(files, get_settings(), get_store(), readable=readable))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
     kinds, controller = catalog.offered_kinds(), get_controller()

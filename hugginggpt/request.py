@@ -200,6 +200,9 @@ def _unwritten(given: Any, what: str) -> Any:
         return json.loads(given)
     except RecursionError:
         raise ValueError(f"the {what} is nested deeper than {MOST_NESTED} times") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"the {what} is not JSON ({where}: {error.msg[:1].lower()}{error.msg[1:]})") from None
     except ValueError:
         raise ValueError(f"the {what} is not JSON") from None
 

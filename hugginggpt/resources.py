@@ -21,7 +21,7 @@ from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
 from hugginggpt.request import Exchange
 from hugginggpt.resource import Parts, Resource
-from hugginggpt.roots import find_in_roots
+from hugginggpt.roots import Readable, find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.source_paths import absolute
 from hugginggpt.text import composed, is_storable, one_line
@@ -46,14 +46,14 @@ def load_resources(
     settings: Settings,
     store: ArtifactStore,
     *,
-    roots: Sequence[Path] | None = None,
+    readable: Readable | None = None,
     deadline: Deadline = NO_DEADLINE,
 ) -> list[Resource]:
     """Load the files of a request into the store.
 
     Args:
         files: paths, http(s) URLs, data URIs, or `artifact://` references.
-        roots: folders that paths have to be in, or are relative to; None allows any path.
+        readable: what paths may lead to; None allows any path.
         deadline: when to stop.
 
     Raises:
@@ -66,10 +66,14 @@ def load_resources(
     def take(source: str) -> Resource:
         if source.startswith(_IN_STORE):
             loaded = _from_store(source, settings, store, deadline)
-        else:
-            loaded = load_file(source, settings, roots=roots, deadline=deadline)
+            return _stored(loaded, source, resources, store)
+        if readable is None:
+            loaded = load_file(source, settings, deadline=deadline)
+            return _stored(loaded, absolute(source), resources, store)
+        called = Path(source).name if readable.is_upload(source) else source
+        loaded = load_file(source, settings, roots=readable.folders, deadline=deadline, called=called)
         # The paths of a deployed run may be relative to any of the folders.
-        return _stored(loaded, source if roots is not None else absolute(source), resources, store)
+        return _stored(loaded, called, resources, store)
 
     for source in files:
         # A disk, a decoder or a store may be slow.
@@ -214,8 +218,8 @@ class Namespace:
                         f"The plan names more than the {self.settings.max_request_files} files and URLs that "
                         "HUGGINGGPT_MAX_REQUEST_FILES allows besides those of the request: name fewer, or raise it."
                     )
-                roots = self.settings.file_roots
-                (resource,) = load_resources([source], self.settings, store, roots=roots, deadline=deadline)
+                readable = Readable(self.settings.file_roots)
+                (resource,) = load_resources([source], self.settings, store, readable=readable, deadline=deadline)
                 resource = resource.model_copy(update={"name": _free_name(resource.name, resources)})
                 resources.append(resource)
                 if find_resource(resource.name, wanted, [resource]) is None:

@@ -2,7 +2,30 @@
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Readable:
+    """What paths among a request's files may lead to.
+
+    Attributes:
+        roots: folders that stay: a path has to be in one of them or in one of `uploads`, or is relative to it.
+        uploads: folders of files that were sent. Such a file is called by its name, because its place is soon gone.
+    """
+
+    roots: Sequence[Path] = ()
+    uploads: Sequence[Path] = ()
+
+    @property
+    def folders(self) -> list[Path]:
+        """All of them."""
+        return [*self.uploads, *self.roots]
+
+    def is_upload(self, source: str) -> bool:
+        """Whether a source is a file that was sent."""
+        return Path(source).parent in self.uploads
 
 
 def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:

@@ -7,7 +7,6 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, ValidationError
@@ -25,6 +24,7 @@ from hugginggpt.errors import (
 from hugginggpt.origin import Origin
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
+from hugginggpt.roots import Readable
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
 from hugginggpt.trace.story import AskedRequest, RequestTrace
@@ -161,7 +161,7 @@ def submit(
     start: Start | None = None,
     *,
     origin: Origin = Origin(),  # noqa: B008 - it never changes
-    roots: Sequence[Path] | None = None,
+    readable: Readable | None = None,
 ) -> Submitted:
     """Store the files of a request, put it in line, and have it started.
 
@@ -172,7 +172,7 @@ def submit(
         trace: where it is put in line.
         start: starts a request that has not ended yet; None leaves that to the next scheduled run.
         origin: where it comes from.
-        roots: folders that paths among its files have to be in; None allows any path.
+        readable: what paths among its files may lead to; None allows any path.
 
     Raises:
         UsageError: the request, its id or a file cannot be accepted.
@@ -181,7 +181,7 @@ def submit(
         TraceError: the conversation is unknown.
     """
     files = submission.files
-    accepted = accept(submission.request, files, submission, settings=settings, store=store, roots=roots)
+    accepted = accept(submission.request, files, submission, settings=settings, store=store, readable=readable)
     request_id = submission.id or new_id()
     new = trace.queue.put(asked_request(submission, request_id, accepted, origin))
     if start is None or trace.requests.get(request_id).finished_at is not None:
@@ -249,16 +249,17 @@ class Cancelled(TypedDict):
     status: str
 
 
-def cancel(trace: "Trace", name: str) -> Cancelled:
+def cancel(trace: "Trace", name: str, how: str = "by `hugginggpt cancel`") -> Cancelled:
     """Stop a request that waits or runs, wherever it runs.
 
     Args:
         trace: where it is.
         name: its id, or any unique beginning of it.
+        how: by what it is cancelled, in a few words.
 
     Raises:
         TraceError: it is unknown.
     """
     story = trace.requests.get(name)
-    done = trace.lifecycle.cancel(story.request_id, "Cancelled by `hugginggpt cancel`.")
+    done = trace.lifecycle.cancel(story.request_id, f"Cancelled {how}.")
     return Cancelled(request_id=story.request_id, cancelled=done, status=str(story.status))

@@ -29,7 +29,7 @@ from hugginggpt.text import one_line
 from tasks.cancelling import cancellable, cancelled_on_error
 from tasks.limits import controller_slot
 from tasks.policies import PLAN_SAMPLE
-from tasks.roots import readable_roots
+from tasks.roots import readable
 from tasks.ui.artifacts import show_scores
 from tasks.ui.runs import name_run
 from tasks.unexpected import explained
@@ -109,8 +109,8 @@ def open_evaluation(
 
 
 def _readable(path: str) -> Path:
-    roots = readable_roots()
-    found = Path(path) if roots is None else find_in_roots(path, roots)
+    limits = readable()
+    found = Path(path) if limits is None else find_in_roots(path, limits.folders)
     if found is None:
         raise UsageError(
             f"The dataset {path} is not in a folder that may be read here: name its folder in HUGGINGGPT_FILE_ROOTS."

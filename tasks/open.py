@@ -31,7 +31,7 @@ from tasks.cancelling import cancel
 from tasks.deployed import is_deployed
 from tasks.expert_workers.runner import wait_for_workers
 from tasks.recording import retry_while_database_is_down
-from tasks.roots import readable_roots
+from tasks.roots import readable
 from tasks.ui.posting import all_posted
 from tasks.ui.runs import draw_stated_edges_only, tag_run
 
@@ -145,7 +145,7 @@ def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_
     if (accepted := take_accepted(request_id)) is not None:
         return accepted
     try:
-        return accept(text, files, options, settings=get_settings(), store=get_store(), roots=readable_roots())
+        return accept(text, files, options, settings=get_settings(), store=get_store(), readable=readable())
     except (UsageError, StorageError, DeadlineExceededError):
         if request_id is None or not _ask(lambda: get_trace().requests.knows(request_id)):
             raise

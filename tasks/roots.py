@@ -1,16 +1,14 @@
-"""The folders whose files the parameters of a flow run may name."""
+"""What the parameters of a flow run may name."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
+from hugginggpt.roots import Readable
 from hugginggpt.settings import get_settings
 from tasks.deployed import is_deployed
 
 
-def readable_roots() -> Sequence[Path] | None:
-    """The folders that may be read; None for all.
+def readable() -> Readable | None:
+    """What may be read; None for anything.
 
     Anyone who can start a run of a deployment, such as a web page that reaches Prefect's server, must not be able
     to read the worker's disk with it. A program that calls a flow itself can read its own files anyway.
     """
-    return get_settings().file_roots if is_deployed() else None
+    return Readable(get_settings().file_roots) if is_deployed() else None

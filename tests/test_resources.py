@@ -14,6 +14,7 @@ from hugginggpt.errors import DeadlineExceededError, MediaError, PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange
 from hugginggpt.resources import Namespace, artifact_reference, load_resources
+from hugginggpt.roots import Readable
 from hugginggpt.settings import Settings
 
 
@@ -86,12 +87,25 @@ def test_paths_lead_into_the_configured_folders_only(
         str(shared),
     ):
         with pytest.raises(MediaError, match="HUGGINGGPT_FILE_ROOTS"):
-            load_resources([path], settings, store, roots=roots)
+            load_resources([path], settings, store, readable=Readable(roots))
     assert not list(store.stored())
     for path in (str(shared / "photo.png"), "photo.png", "folder/shared/photo.png", (shared / "photo.png").as_uri()):
-        assert load_resources([path], settings, store, roots=roots)[0].name == "photo.png"
+        assert load_resources([path], settings, store, readable=Readable(roots))[0].name == "photo.png"
     with pytest.raises(MediaError, match="is empty"):
-        load_resources(["empty.txt"], settings, store, roots=roots)
+        load_resources(["empty.txt"], settings, store, readable=Readable(roots))
+
+
+def test_a_file_that_was_sent_is_called_by_its_name(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    (photo.parent / "other").mkdir()
+    other = photo.rename(photo.parent / "other" / photo.name)
+    other.write_bytes(other.read_bytes()[:40])
+    PILImage.new("RGB", (4, 4)).save(photo)
+    readable = Readable(uploads=(photo.parent, other.parent))
+    assert load_resources([str(photo)], settings, store, readable=readable)[0].source == photo.name
+    with pytest.raises(MediaError, match=f"^The file {photo.name} is cut off"):
+        load_resources([str(other)], settings, store, readable=readable)
+    with pytest.raises(MediaError, match="HUGGINGGPT_FILE_ROOTS"):
+        load_resources(["/etc/hostname"], settings, store, readable=readable)
 
 
 def test_files_come_within_the_deadline_or_not_at_all(settings: Settings, store: ArtifactStore, photo: Path) -> None:

@@ -2,10 +2,12 @@
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import click
 
 from apps.cli.exits import COMPLETED, FAILED, complain, verbose_option
+from hugginggpt.origin import Door
 
 if TYPE_CHECKING:
     from apps.http.client import Service
@@ -52,7 +54,7 @@ def _cancelled(service: "Service | None", name: str) -> "Cancelled":
 
     if service is not None and may_be_id(name):
         with suppress(ServiceLostError):
-            told: Cancelled = service.post(path_of(name, "cancel"))
+            told: Cancelled = service.post(f"{path_of(name, 'cancel')}?{urlencode({'door': Door.COMMAND_LINE})}")
             return told
     from hugginggpt.services import get_trace
     from hugginggpt.submission import cancel

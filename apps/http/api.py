@@ -118,9 +118,12 @@ async def interrupt(request: Request, name: str) -> dict[str, bool]:
 
 
 @router.post("/requests/{name}/cancel", tags=["requests"])
-async def cancel(request: Request, name: str) -> Cancelled:
+async def cancel(request: Request, name: str, door: Door = Door.HTTP) -> Cancelled:
     """Stop a request that waits or runs, wherever it runs."""
-    return await requests_of(request).cancel(caller_of(request), name)
+    caller = caller_of(request)
+    _check_door(caller, door)
+    how = "by `hugginggpt cancel`" if door is Door.COMMAND_LINE else "by a client of the service"
+    return await requests_of(request).cancel(caller, name, how)
 
 
 @router.get("/requests/{name}/events", tags=["requests"], response_class=EventStream)

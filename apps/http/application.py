@@ -16,7 +16,7 @@ from apps.http.errors import refusal, status_of
 from apps.http.mcp.door import McpDoor
 from apps.http.openai.router import router as openai
 from apps.http.page.door import Page
-from apps.http.paths import API, ENTER, HEALTH, MCP, READY
+from apps.http.paths import API, ENTER, HEALTH, MANIFEST, MCP, READY
 from apps.http.requests import Requests
 from apps.http.uploads import BoundedBodies
 from apps.http.webhooks import tell_forever
@@ -27,7 +27,7 @@ from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.settings import get_settings
 from hugginggpt.submission import objection
 
-OPEN_TO_ALL = frozenset((HEALTH, READY, ENTER))
+OPEN_TO_ALL = frozenset((HEALTH, READY, ENTER, MANIFEST))
 """What needs no key."""
 
 

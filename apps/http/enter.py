@@ -4,10 +4,10 @@ from html import escape
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from apps.http.callers import Entrance
-from apps.http.paths import ENTER
+from apps.http.paths import ENTER, MANIFEST
 from apps.http.sessions import COOKIE, SESSION_SECONDS, session, take_link_token
 from hugginggpt.settings import get_settings
 
@@ -24,6 +24,12 @@ async def enter(request: Request, token: str = "") -> Response:
         return _let_in(request, "")
     used = "This link was used before: `hugginggpt page` makes another." if token else ""
     return HTMLResponse(_page(used), 403 if token else 200)
+
+
+@router.get(MANIFEST)
+async def manifest() -> Response:
+    """What the page is called, for browsers, which ask without the cookie."""
+    return JSONResponse({"name": "HuggingGPT", "start_url": "./", "display": "browser"})
 
 
 @router.post(ENTER)
@@ -59,7 +65,7 @@ def _page(problem: str) -> str:
     said = f'<p role="alert">{escape(problem)}</p>' if problem else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>HuggingGPT</title>
+<title>HuggingGPT</title><link rel="icon" href="data:,">
 <style>body{{font:16px system-ui,sans-serif;max-width:28rem;margin:4rem auto;padding:0 1rem}}
 input{{width:100%;font:inherit;padding:.5rem;box-sizing:border-box}}button{{font:inherit;padding:.5rem 1rem}}</style>
 </head><body><h1>HuggingGPT</h1>{said}

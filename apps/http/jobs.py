@@ -23,6 +23,7 @@ from hugginggpt.holder import holder_name
 from hugginggpt.origin import Door, Origin
 
 if TYPE_CHECKING:
+    from hugginggpt.roots import Readable
     from hugginggpt.settings import Settings
     from hugginggpt.submission import Submission
 
@@ -58,11 +59,13 @@ class Sender:
     origin: Origin
     uploads: tuple[str, ...] = ()
 
-    def roots(self, settings: "Settings") -> list[Path] | None:
-        """The folders that the paths among its files have to be in; None for any."""
+    def readable(self, settings: "Settings") -> "Readable | None":
+        """What the paths among its files may lead to; None for anything."""
+        from hugginggpt.roots import Readable
+
         if self.origin.door is Door.COMMAND_LINE:
             return None
-        return [*map(Path, self.uploads), *settings.file_roots]
+        return Readable(settings.file_roots, [*map(Path, self.uploads)])
 
 
 def answer(connection: Connection, asked: dict[str, Any], sent: Sender) -> None:
@@ -108,9 +111,9 @@ def _put_in_line(submission: "Submission", sent: Sender) -> None:
     assert submission.id is not None
     if trace.requests.knows(submission.id):
         return
-    roots = sent.roots(settings)
+    readable = sent.readable(settings)
     files = submission.files
-    accepted = accept(submission.request, files, submission, settings=settings, store=get_store(), roots=roots)
+    accepted = accept(submission.request, files, submission, settings=settings, store=get_store(), readable=readable)
     asked = asked_request(submission, submission.id, accepted, sent.origin)
     trace.queue.put(asked, holder=holder_name(), seconds=OPENING_SECONDS)
 
@@ -136,7 +139,7 @@ def submit(connection: Connection, asked: dict[str, Any], sent: Sender, later: b
             get_trace(),
             start=None if later else start,
             origin=sent.origin,
-            roots=sent.roots(get_settings()),
+            readable=sent.readable(get_settings()),
         )
         outbox.tell("taken", {**asdict(submitted), "lives": 0})
 
@@ -148,7 +151,7 @@ def plan(connection: Connection, text: str, files: list[str], sent: Sender) -> N
         from hugginggpt.preview import preview
         from hugginggpt.settings import get_settings
 
-        outbox.tell("plan", planned(preview(text, files, sent.roots(get_settings()))))
+        outbox.tell("plan", planned(preview(text, files, sent.readable(get_settings()))))
 
 
 def store(connection: Connection, paths: list[str], sent: Sender) -> None:
@@ -159,7 +162,7 @@ def store(connection: Connection, paths: list[str], sent: Sender) -> None:
         from hugginggpt.settings import get_settings
 
         settings = get_settings()
-        resources = load_resources(paths, settings, get_store(), roots=sent.roots(settings))
+        resources = load_resources(paths, settings, get_store(), readable=sent.readable(settings))
         outbox.tell(
             "stored",
             [

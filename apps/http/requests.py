@@ -202,10 +202,16 @@ class Requests:
         begun = await run_in_threadpool(get_trace().requests.knows, name)
         return {"stopped": stopped, "begun": begun}
 
-    async def cancel(self, caller: Caller, name: str) -> Cancelled:
-        """Stop a request that waits or runs, wherever it runs."""
+    async def cancel(self, caller: Caller, name: str, how: str = "by a client of the service") -> Cancelled:
+        """Stop a request that waits or runs, wherever it runs.
+
+        Args:
+            caller: who wants that.
+            name: the request's id, or any unique beginning of it.
+            how: by what it is cancelled, in a few words.
+        """
         request_id = (await self.get(caller, name)).request_id
-        return await run_in_threadpool(submission.cancel, get_trace(), request_id)
+        return await run_in_threadpool(submission.cancel, get_trace(), request_id, how)
 
     async def plan(
         self,

@@ -73,7 +73,12 @@ class LoadedFile:
 
 
 def load_file(
-    source: str, settings: Settings, *, roots: Sequence[Path] | None = None, deadline: Deadline = NO_DEADLINE
+    source: str,
+    settings: Settings,
+    *,
+    roots: Sequence[Path] | None = None,
+    deadline: Deadline = NO_DEADLINE,
+    called: str | None = None,
 ) -> LoadedFile:
     """Read a file and check its size, what it is, and that it decodes.
 
@@ -84,6 +89,7 @@ def load_file(
         settings: the limits.
         roots: folders that a path has to be in, or is relative to; None allows any path.
         deadline: stops a download, and decoding where it goes piece by piece.
+        called: what messages call a path; None for the path itself.
 
     Raises:
         MediaError: one sentence naming the file, what is wrong with it and what to do.
@@ -111,7 +117,7 @@ def load_file(
             raise MediaError(
                 f"Addresses that start with {_named(other)} cannot be read; give a path, an http(s) URL or a data URI."
             )
-    subject = f"The file {_named(source)}"
+    subject = f"The file {_named(called or source)}"
     if not source.strip():
         raise MediaError("The name of a file is empty; give a path, a URL or a data URI.")
     data = _from_path(path if roots is None else _in_roots(path, subject, roots), subject, settings)

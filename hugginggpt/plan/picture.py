@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from unicodedata import east_asian_width
 
 from hugginggpt.text import one_line, visible
 
-_WIDTH, _HEIGHT = 250, 58
+_WIDTH, _HEIGHT = 264, 72
 _GAP_X, _GAP_Y = 24, 34
 _MARGIN = 12
-_MOST_TITLE, _MOST_BELOW = 30, 38
+_INSIDE = 12
+"""Between the frame of a box and what is written in it."""
+_SIGN = 22
+"""What the sign of a box takes of the line of its title."""
+_TITLE, _SMALLEST_TITLE, _BELOW, _LINE = 14, 11, 11, 15
+"""Sizes of the writing, and the distance of its lines."""
+_MOST_READ = 200
 
 
 @dataclass(frozen=True)
@@ -98,11 +105,53 @@ def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
 def _box(place: tuple[float, float], id_: int, box: Box) -> str:
     fill, line, sign = _LOOKS[box.state]
     x, y = place
-    title = escape(one_line(visible(f"{id_} · {box.title}"), _MOST_TITLE))
-    below = escape(one_line(visible(box.below), _MOST_BELOW))
+    room = _WIDTH - 2 * _INSIDE
+    title = one_line(visible(f"{id_} · {box.title}"), _MOST_READ)
+    size = min(_TITLE, max(_SMALLEST_TITLE, (room - _SIGN) / _ems(title)))
+    title = escape(_fitting(title, (room - _SIGN) / size))
+    below = "".join(
+        f'<text x="{x + _INSIDE:g}" y="{y + 42 + number * _LINE:g}" font-size="{_BELOW}" fill="#4b5563">'
+        f"{escape(text)}</text>"
+        for number, text in enumerate(_two_lines(one_line(visible(box.below), _MOST_READ), room / _BELOW))
+    )
     return (
         f'<g><rect x="{x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="{line}" '
-        f'stroke-width="1.5"/><text x="{x + 12:g}" y="{y + 24:g}" font-size="14" fill="#111827">{title}</text>'
-        f'<text x="{x + _WIDTH - 24:g}" y="{y + 24:g}" font-size="14" fill="{line}">{sign}</text>'
-        f'<text x="{x + 12:g}" y="{y + 44:g}" font-size="11" fill="#4b5563">{below}</text></g>'
+        f'stroke-width="1.5"/><text x="{x + _INSIDE:g}" y="{y + 24:g}" font-size="{size:.3g}" fill="#111827">{title}'
+        f'</text><text x="{x + _WIDTH - _INSIDE:g}" y="{y + 24:g}" font-size="{_TITLE}" text-anchor="end" '
+        f'fill="{line}">{sign}</text>{below}</g>'
     )
+
+
+def _two_lines(text: str, ems: float) -> list[str]:
+    """A text in at most two lines of a width, broken after a word where that is possible."""
+    if _ems(text) <= ems:
+        return [text] if text else []
+    first = _fitting(text, ems).removesuffix("…")
+    end = max(first.rfind(" "), *(first.rfind(mark) + 1 for mark in "-/_")) if text[len(first)] != " " else len(first)
+    first = text[: end if end > 0 else len(first)]
+    return [first, _fitting(text[len(first) :].lstrip(), ems)]
+
+
+def _fitting(text: str, ems: float) -> str:
+    """A text, or as much of its beginning as has room in a width."""
+    if _ems(text) <= ems:
+        return text
+    end = len(text)
+    while end and _ems(text[:end] + "…") > ems:
+        end -= 1
+    return text[:end] + "…"
+
+
+def _ems(text: str) -> float:
+    """How wide a text is at most, in multiples of its size, whichever of the usual fonts there is."""
+    return sum(map(_em, text))
+
+
+def _em(character: str) -> float:
+    if (character > "ɏ" and character != "…") or east_asian_width(character) in "WF":
+        return 1.1
+    if character in "mwMW@%&…":
+        return 1.0
+    if character in " !'()*,-./:;I[]fijlrt|·":
+        return 0.42
+    return 0.76 if character.isupper() else 0.65

@@ -59,6 +59,7 @@ class Installation:
         self.folder = folder
         self.home = folder / "home"
         self.port = free_port()
+        self.service_port = free_port()
         others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
         self.environment = others | {
             "HUGGINGGPT_HOME": str(self.home),

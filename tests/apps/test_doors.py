@@ -16,9 +16,11 @@ from unittest import mock
 import httpx
 import pytest
 from openai import OpenAI
+from PIL import Image
 
 from apps.http.paths import ENTER
 from apps.http.sessions import make_link_token
+from hugginggpt.plan.picture import Box, draw
 from hugginggpt.service_key import read_key
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
@@ -55,6 +57,24 @@ HEARD = """
   return sound.duration;
 })()
 """
+BOX = "document.querySelector('[data-testid=textbox]')"
+STOPPABLE = "[...document.querySelectorAll('button')].find((b) => b.innerText === 'Stop')?.disabled === false"
+INSIDE = """
+(() => {
+  const drawn = document.createElement("div");
+  drawn.innerHTML = %s;
+  document.body.append(drawn);
+  const fits = [...drawn.querySelectorAll("g")].map((group) => {
+    const frame = group.querySelector("rect").getBBox();
+    const [title, sign, ...below] = [...group.querySelectorAll("text")].map((text) => text.getBBox());
+    const ends = [...below, sign].map((text) => text.x + text.width - frame.x - frame.width);
+    const lowest = Math.max(...[title, ...below].map((text) => text.y + text.height));
+    return title.x + title.width < sign.x && Math.max(...ends) < -4 && lowest < frame.y + frame.height;
+  });
+  drawn.remove();
+  return fits.length === 9 && fits.every(Boolean);
+})()
+"""
 WORDLESS = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
 """The picture has nothing to read."""
 
@@ -63,7 +83,7 @@ WORDLESS = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "p
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, without a key for an LLM."""
     installation = Installation(tmp_path_factory.mktemp("page"))
-    with installation.is_up():
+    with installation.is_up("--service-port", str(installation.service_port)):
         yield installation
 
 
@@ -103,11 +123,45 @@ def ask(page: Page, text: str) -> None:
     press(page, "Enter", windowsVirtualKeyCode=13, text="\r")
 
 
+def attach(page: Page, *paths: Path) -> None:
+    """Add files to the request that is being written."""
+    node = page.call("DOM.getDocument")["root"]["nodeId"]
+    picker = page.call("DOM.querySelector", nodeId=node, selector="input[type=file]")["nodeId"]
+    page.call("DOM.setFileInputFiles", nodeId=picker, files=[str(path) for path in paths])
+    for path in paths:
+        page.wait(f"{BOX}.closest('.block').innerHTML.includes('{path.name}')")
+
+
+def reload(page: Page) -> None:
+    """Load the page again."""
+    page.run("window.isOld = true")
+    page.call("Page.reload")
+    page.wait(f"window.isOld === undefined && {BOX} !== null")
+
+
+def begin_anew(page: Page) -> None:
+    """Begin a new conversation."""
+    open_part(page, "New conversation")
+    page.wait("document.querySelectorAll('.message.bot, .bot.message').length === 0")
+
+
+def choose_earlier(page: Page, text: str) -> None:
+    """Choose an earlier request from the list, once it is there."""
+    field = "document.querySelector('input[role=listbox], [role=listbox] input, input[aria-label=Request]')"
+    if page.run(f"{field} === null"):
+        open_part(page, "Earlier requests")
+    open_part(page, "Update this list")
+    option = f"[...document.querySelectorAll('[role=option]')].find((o) => o.innerText.includes({text!r}))"
+    page.wait(f"(() => {{ {field}?.blur(); {field}?.focus(); return {option} }})() !== undefined")
+    page.run(f"{option}.dispatchEvent(new MouseEvent('mousedown', {{bubbles: true}}))")
+
+
 def wait_until_answered(page: Page, count: int) -> str:
     """Wait until there are so many answers and nothing runs, and return what the page says."""
     page.wait(
         "[...document.querySelectorAll('button')].find((b) => b.innerText === 'Stop')?.disabled === true"
         f" && document.querySelectorAll('.message.bot, .bot.message').length >= {count}"
+        " && document.querySelector('.bot .loading-spinner') === null"
     )
     said: str = page.run("document.body.innerText")
     return said
@@ -119,22 +173,37 @@ def open_part(page: Page, title: str) -> None:
 
 
 @needs_browser
+def test_the_first_page_offers_examples(page: Page) -> None:
+    assert "Here you will see the plan" in page.run("document.body.innerText")
+    page.run("[...document.querySelectorAll('.example')].find((e) => e.innerText.includes('invoice')).click()")
+    page.wait("document.querySelector('.user img[src*=\"/api/v1/files/\"]')?.clientWidth > 150")
+    said = wait_until_answered(page, 1)
+    assert "1,593.96" in said and "invoice-speech.wav" in said
+    assert not page.run("document.querySelector('[data-testid=textbox]').value")
+
+
+@needs_browser
 def test_a_request_is_answered_in_sound_that_plays(page: Page) -> None:
     ask(page, "Say 'Hello my friend' aloud")
-    said = wait_until_answered(page, 1)
+    said = wait_until_answered(page, 2)
     assert "Hello my friend" in said and "/artifacts/" not in said
     assert page.wait(HEARD) > 0.3
     assert page.wait("document.querySelector('.plan img')?.naturalWidth > 100")
 
 
 @needs_browser
+def test_names_stay_in_their_boxes(page: Page) -> None:
+    names = ["text-to-speech", "document-question-answering", "zero-shot-object-detection of everything there is"]
+    said = ["", "running on rapidocr/PP-OCRv6-small (embedded)", "failed: " + "it said something, at length, " * 5]
+    plan = draw({id_: Box(names[id_ % 3], said[id_ // 3], "failed") for id_ in range(9)})
+    assert page.run(INSIDE % json.dumps(plan))
+
+
+@needs_browser
 def test_a_picture_is_read_and_the_conversation_goes_on(page: Page, here: Installation, tmp_path: Path) -> None:
-    node = page.call("DOM.getDocument")["root"]["nodeId"]
-    picker = page.call("DOM.querySelector", nodeId=node, selector="input[type=file]")["nodeId"]
-    page.call("DOM.setFileInputFiles", nodeId=picker, files=[str(here.photo)])
-    page.wait("document.body.innerHTML.includes('photo.png')")
+    attach(page, here.photo)
     ask(page, EDGES)
-    wait_until_answered(page, 2)
+    wait_until_answered(page, 3)
     assert page.wait("[...document.querySelectorAll('img[src*=\"/api/v1/files/\"]')].at(-1)?.naturalWidth === 64")
     requests = json.loads(here.run("trace", "list", "--json").stdout)
     assert len({request["conversation_id"] for request in requests}) == 1
@@ -146,8 +215,12 @@ def test_an_edited_plan_runs_again_and_a_step_that_fails_is_shown_as_such(page: 
     open_part(page, "Edit the plan")
     page.wait("[...document.querySelectorAll('textarea')].some((field) => field.value.includes('\"task\"'))")
     page.run("[...document.querySelectorAll('textarea')].find((f) => f.value.includes('\"task\"')).id = 'the-plan'")
-    write(page, "#the-plan", json.dumps(WORDLESS))
+    write(page, "#the-plan", '[{"task": "text-to-speech" "id": 0}]')
     time.sleep(1)  # Gradio sends what was typed after a pause
+    open_part(page, "Run this plan")
+    page.wait("document.body.innerText.includes('the plan is not JSON (line 1, column 28')")
+    write(page, "#the-plan", json.dumps(WORDLESS))
+    time.sleep(1)
     open_part(page, "Run this plan")
     page.wait("document.body.innerText.includes('Failed.')")
     open_part(page, "Steps, models and reasons")
@@ -155,18 +228,43 @@ def test_an_edited_plan_runs_again_and_a_step_that_fails_is_shown_as_such(page: 
 
 
 @needs_browser
-def test_an_earlier_request_can_be_looked_at(page: Page) -> None:
-    open_part(page, "New conversation")
-    page.wait("document.querySelectorAll('.message.bot, .bot.message').length === 0")
-    open_part(page, "Earlier requests")
-    page.wait("document.querySelector('input[role=listbox], [role=listbox] input, input[aria-label=Request]') !== null")
-    page.run("document.querySelector('input[role=listbox], input[aria-label=Request]').focus()")
-    page.wait("document.querySelectorAll('[role=option]').length >= 3")
-    page.run(
-        "[...document.querySelectorAll('[role=option]')].find((o) => o.innerText.includes('Hello'))"
-        ".dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))"
-    )
-    page.wait("document.querySelector(\"audio[src*='/api/v1/files/']\") !== null")
+def test_a_refusal_names_the_file_and_what_was_written_stays(page: Page, here: Installation, tmp_path: Path) -> None:
+    begin_anew(page)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(here.photo.read_bytes()[:60])
+    attach(page, broken)
+    ask(page, EDGES)
+    page.wait("document.body.innerText.includes('Refused. The file broken.png is cut off')")
+    assert page.run(f"{BOX}.value") == EDGES
+    assert page.run(f"{BOX}.closest('.block').innerHTML.includes('broken.png')")
+    page.run("document.querySelector('[data-testid=microphone-button]').click()")
+    page.wait("document.body.innerText.includes('There is no microphone.')")
+
+
+@needs_browser
+def test_an_earlier_request_can_be_looked_at_and_is_there_after_a_reload(page: Page) -> None:
+    begin_anew(page)
+    choose_earlier(page, "Hello")
+    for _ in range(2):
+        page.wait("document.querySelector(\"audio[src*='/api/v1/files/']\") !== null")
+        page.wait("document.querySelector('.user img[src*=\"/api/v1/files/\"]') !== null")
+        reload(page)
+
+
+@needs_browser
+def test_a_request_that_waits_is_followed_and_can_be_stopped(page: Page, here: Installation, key: str) -> None:
+    pause_queue(here)
+    begin_anew(page)
+    url, headers = f"{here.state['service_url']}/api/v1/requests", {"Authorization": f"Bearer {key}"}
+    httpx.post(url, headers=headers, json={"request": "Draw a yellow door", "start": "later"}).raise_for_status()
+    choose_earlier(page, "yellow door")
+    page.wait("document.body.innerText.includes('Waiting in line')")
+    reload(page)
+    page.wait(f"{STOPPABLE} && document.body.innerText.includes('Waiting in line')")
+    open_part(page, "Stop")
+    page.wait("document.body.innerText.includes('Cancelled on the page.')")
+    assert "No plan was made" in page.run("document.body.innerText")
+    assert not page.run(STOPPABLE)
 
 
 @needs_browser
@@ -175,6 +273,15 @@ def test_the_page_is_usable_on_a_phone_and_says_nothing_to_the_console(page: Pag
     page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
     page.wait("document.documentElement.clientWidth === 390")
     assert page.run("document.documentElement.scrollWidth") <= 390
+    assert (
+        page.run(
+            "new Set([...document.querySelectorAll('button')].filter((b) => /^(Stop|New conv)/.test(b.innerText))"
+            ".map((b) => b.getBoundingClientRect().top)).size"
+        )
+        == 1
+    )
+    assert page.run("fetch('/manifest.json', {credentials: 'omit'}).then((answer) => answer.status)") == 200
+    assert "common.complete" not in page.run("document.body.innerHTML")
     foreign = page.run(
         "performance.getEntriesByType('resource').map((r) => r.name).filter((n) => !n.startsWith(location.origin)"
         " && !n.startsWith('data:') && !n.startsWith('blob:'))"
@@ -200,6 +307,12 @@ def test_sound_plays_on_prefect_s_pages_and_by_its_link(here: Installation, chro
                 assert prefect.wait(HEARD) > 0.3
         prefect.open(link)
         assert prefect.wait("document.querySelector('video')?.duration") > 0.3
+
+
+def pause_queue(here: Installation) -> None:
+    """Have nothing in line begun, until the next `up`."""
+    name = httpx.get(f"{here.api}/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
+    httpx.patch(f"{here.api}/deployments/{name}", json={"paused": True}).raise_for_status()
 
 
 @pytest.fixture
@@ -336,3 +449,26 @@ def test_a_conversation_of_the_page_goes_on_elsewhere(page: Page, here: Installa
     latest = stories(here)[:3]
     assert [story.door for story in latest] == ["command line", "openai", "page"]
     assert {story.conversation_id for story in latest} == {begun.conversation_id}
+
+
+@needs_browser
+def test_a_request_is_followed_beyond_a_restart(page: Page, here: Installation, tmp_path: Path) -> None:
+    letters = [tmp_path / f"letter{number}.png" for number in range(4)]
+    for number, path in enumerate(letters):
+        with Image.open("examples/letter.png") as letter:
+            letter.crop((0, number, letter.width, letter.height)).resize((1800, 2400)).save(path)
+    begin_anew(page)
+    attach(page, *letters)
+    ask(page, "Read the text in these pictures")
+    page.wait(f"document.body.innerText.includes('Working') && {STOPPABLE}")
+    reload(page)
+    page.wait(f"document.body.innerText.includes('Working') && {STOPPABLE}")
+    here.run("down")
+    page.wait("document.body.innerText.includes('Interrupted. The service was stopped while it worked on this.')")
+    page.wait("document.body.innerText.includes('The service was stopped, or is out of reach.')")
+    write(page, "[data-testid=textbox]", "Typed while nothing was up")
+    with here.is_up("--service-port", str(here.service_port)):
+        page.wait("!document.body.innerText.includes('Interrupted')")
+        page.wait(f"{BOX}?.value === 'Typed while nothing was up'")
+        page.wait("document.querySelectorAll('.bot a[href*=\"/api/v1/files/\"]').length >= 4")
+        wait_until_answered(page, 1)

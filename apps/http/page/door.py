@@ -20,7 +20,7 @@ _POLICY = (
 MISSING = "The page needs packages that are not installed: run `pip install 'hugginggpt[web]'`, and start `up` again."
 
 _LOADING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
-<meta name="viewport" content="width=device-width"><title>HuggingGPT</title></head>
+<meta name="viewport" content="width=device-width"><title>HuggingGPT</title><link rel="icon" href="data:,"></head>
 <body style="font:16px system-ui,sans-serif;margin:4rem auto;max-width:28rem;padding:0 1rem">
 <p role="status">The page is being prepared, which takes some seconds.</p></body></html>"""
 

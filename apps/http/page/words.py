@@ -1,27 +1,68 @@
 """What the page says, as Markdown."""
 
+import re
+from collections.abc import Collection
 from html import escape
 from urllib.parse import quote
 
 from apps.http.addresses import places_named
 from apps.http.events import Progress, Step
 from apps.http.standing import steps as steps_of
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.file_links import file_path
 from hugginggpt.plan.picture import Box, draw
-from hugginggpt.results import TaskStatus
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.story import RequestSummary, RequestTrace, TaskTrace
 
+WELCOME = """### What is to be done?
+Write it below, in your own words. Add files, or record your voice. Or try one of these:"""
+
+NO_PLAN_YET = """*Here you will see the plan of your request: its steps, which model does each of them, and how far
+they have come.*"""
+
+ABOUT_PLANS = f"""A plan is a JSON list with one step on each line. `"<GENERATED>-0"` stands for the result of step 0,
+and a file is called by its name. Change the plan, and run it for the same request and files.
+
+<details><summary>The kinds of step</summary>
+
+{", ".join(f"`{kind}`" for kind in CAPABILITIES)}
+
+</details>"""
+
+STOPPED = (
+    "**Interrupted.** The service was stopped while it worked on this. "
+    "The request is kept, and goes on when `hugginggpt up` runs again."
+)
+
 _MOST_SHOWN = 70
 _MARKS = {"completed": "✓", "cached": "✓", "failed": "✗", "skipped": "–"}
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
+_CODE = re.compile(r"(`[^`\n]+`)")
+
+
+def question(story: RequestTrace, known: Collection[str]) -> list[str]:
+    """What was asked: the text, and the files that came with it.
+
+    Args:
+        story: the request.
+        known: the ids of the earlier turns, and the hashes of their files.
+    """
+    sent = [file for file in story.resources if file.source not in known and file.artifact.sha256 not in known]
+    files = [_file(resource.name, resource.artifact.sha256, resource.artifact.mime) for resource in sent]
+    return [story.text, *(["\n\n".join(files)] if files else [])]
 
 
 def answer(story: RequestTrace) -> str:
     """An answer, and the files that it shows."""
     said = places_named(story, _link) or story.error or "There is no answer."
-    if story.status in ("failed", "cancelled"):
-        said = f"**{story.status.capitalize()}.** {story.error or said}"
+    if story.status is RequestStatus.FAILED:
+        said = f"**Failed.** {story.error or said}"
+    elif story.status is RequestStatus.CANCELLED:
+        said = story.error or "Cancelled."
+    elif story.finished_at is None:
+        said = "*This request has not ended yet.*"
     notes = dict.fromkeys(note for resource in story.resources for note in resource.notes)
     parts = [
         said,
@@ -42,13 +83,14 @@ def _link(sha256: str, name: str) -> str:
 def _file(name: str, sha256: str, mime: str) -> str:
     address = file_path(sha256, name)
     shown = escape(name, quote=True)
-    if mime.startswith("image/"):
-        return f"![{shown}]({address})"
+    link = f"[{_plain(name)}]({address})"
+    if mime in _PICTURES:
+        return f"[![{_plain(name)}]({address})]({address})"
     if mime.startswith("audio/"):
-        return f'<audio controls src="{address}" title="{shown}"></audio>'
+        return f'{link}\n\n<audio controls src="{address}" title="{shown}"></audio>'
     if mime.startswith("video/"):
-        return f'<video controls src="{address}" title="{shown}" width="480"></video>'
-    return f"[{shown}]({address})"
+        return f'{link}\n\n<video controls src="{address}" title="{shown}" width="480"></video>'
+    return link
 
 
 def working(progress: Progress) -> str:
@@ -59,9 +101,11 @@ def working(progress: Progress) -> str:
 
 
 def picture(story: RequestTrace) -> str:
-    """The plan as a picture."""
-    if story.plan is None or not story.plan.tasks:
-        return ""
+    """The plan as a picture, or why there is none."""
+    if story.plan is None:
+        return NO_PLAN_YET if story.finished_at is None else "*No plan was made for this request.*"
+    if not story.plan.tasks:
+        return "*No step was needed for this request.*"
     planned = {task.id for task in story.tasks if not task.replaced}
     boxes = {
         task.id: Box(task.task, step["standing"], _state(task, step), tuple(k for k in task.dep if k in planned))
@@ -81,11 +125,9 @@ def _state(task: TaskTrace, step: Step) -> str:
 
 def steps(story: RequestTrace) -> str:
     """Each step, its model, and why that one."""
-    if not story.tasks:
-        return "There is no plan yet." if story.finished_at is None else "No step was needed."
     lines = []
     for task, step in zip(story.tasks, steps_of(story), strict=True):
-        mark = _MARKS.get(step["status"], "○")
+        mark = _MARKS.get(step["status"], "◐" if step["running"] else "○")
         lines.append(f"**{mark} {step['name']}**: {_plain(step['standing'])}")
         if task.selection is not None:
             choice = task.selection.choice
@@ -102,5 +144,10 @@ def earlier(summary: RequestSummary) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in which nothing is Markdown or HTML."""
-    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#+!|" else character for character in text)
+    """A text in which nothing is Markdown or HTML, apart from code between backticks."""
+    return "".join(
+        part
+        if position % 2
+        else "".join(f"\\{character}" if character in "\\`*_{}[]<>()#+!|" else character for character in part)
+        for position, part in enumerate(_CODE.split(text))
+    )
