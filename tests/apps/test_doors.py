@@ -26,7 +26,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
 from tests.apps.installation import Installation
 from tests.browser import CHROMIUM, Browser, Page, browser
-from tests.servers import wait_until
+from tests.servers import prefect_client, wait_until
 
 # Only the service imports them.
 for package, extra in (("gradio", "web"), ("fastmcp", "mcp")):
@@ -152,7 +152,7 @@ def choose_earlier(page: Page, text: str) -> None:
         open_part(page, "Earlier requests")
     open_part(page, "Update this list")
     option = f"[...document.querySelectorAll('[role=option]')].find((o) => o.innerText.includes({text!r}))"
-    page.wait(f"(() => {{ {field}?.blur(); {field}?.focus(); return {option} }})() !== undefined")
+    page.wait(f"(() => {{ {field}?.focus(); return {option} }})() !== undefined")
     page.run(f"{option}.dispatchEvent(new MouseEvent('mousedown', {{bubbles: true}}))")
 
 
@@ -311,8 +311,9 @@ def test_sound_plays_on_prefect_s_pages_and_by_its_link(here: Installation, chro
 
 def pause_queue(here: Installation) -> None:
     """Have nothing in line begun, until the next `up`."""
-    name = httpx.get(f"{here.api}/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
-    httpx.patch(f"{here.api}/deployments/{name}", json={"paused": True}).raise_for_status()
+    with prefect_client(here.api) as client:
+        deployment = client.get("/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
+        client.patch(f"/deployments/{deployment}", json={"paused": True}).raise_for_status()
 
 
 @pytest.fixture
