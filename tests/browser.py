@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,12 @@ _OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"),
     "--window-size=1200,1000",
 )
-_SECONDS = 40.0
+_SECONDS = 240.0
 """A busy machine may take as long as that for anything."""
+
+
+class NavigatedError(Exception):
+    """Another page has taken the place of the one that was asked."""
 
 
 class Browser:
@@ -42,6 +46,8 @@ class Browser:
         while True:
             answer = json.loads(self._connection.recv(timeout=max(0, end - time.monotonic())))
             if answer.get("id") == number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise NavigatedError
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
 
@@ -82,10 +88,12 @@ class Page:
     def wait(self, script: str, seconds: float = _SECONDS) -> Any:
         """Wait until an expression is true in the page, and return it."""
         end = time.monotonic() + seconds
-        while not (value := self.run(script)):
+        while True:
+            with suppress(NavigatedError):
+                if value := self.run(script):
+                    return value
             assert time.monotonic() < end, f"{script} did not come to pass in\n{self.run('document.body.innerText')}"
             time.sleep(0.2)
-        return value
 
     def type(self, text: str) -> None:
         """Type a text into what has the focus."""

@@ -25,7 +25,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
 from tests.apps.installation import Installation
 from tests.browser import CHROMIUM, Page, browser
-from tests.servers import wait_until
+from tests.servers import prefect_client, wait_until
 
 pytest.importorskip("gradio", reason="the extra `web` is not installed")
 pytest.importorskip("fastmcp", reason="the extra `mcp` is not installed")
@@ -143,7 +143,7 @@ def choose_earlier(page: Page, text: str) -> None:
         open_part(page, "Earlier requests")
     open_part(page, "Update this list")
     option = f"[...document.querySelectorAll('[role=option]')].find((o) => o.innerText.includes({text!r}))"
-    page.wait(f"(() => {{ {field}?.blur(); {field}?.focus(); return {option} }})() !== undefined")
+    page.wait(f"(() => {{ {field}?.focus(); return {option} }})() !== undefined")
     page.run(f"{option}.dispatchEvent(new MouseEvent('mousedown', {{bubbles: true}}))")
 
 
@@ -282,8 +282,9 @@ def test_the_page_is_usable_on_a_phone_and_says_nothing_to_the_console(page: Pag
 
 def pause_queue(here: Installation) -> None:
     """Have nothing in line begun, until the next `up`."""
-    name = httpx.get(f"{here.api}/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
-    httpx.patch(f"{here.api}/deployments/{name}", json={"paused": True}).raise_for_status()
+    with prefect_client(here.api) as client:
+        deployment = client.get("/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
+        client.patch(f"/deployments/{deployment}", json={"paused": True}).raise_for_status()
 
 
 @pytest.fixture
@@ -427,7 +428,7 @@ def test_a_request_is_followed_beyond_a_restart(page: Page, here: Installation, 
     letters = [tmp_path / f"letter{number}.png" for number in range(4)]
     for number, path in enumerate(letters):
         with Image.open("examples/letter.png") as letter:
-            letter.crop((0, number, letter.width, letter.height)).resize((1800, 2400)).save(path)
+            letter.crop((0, number, letter.width, letter.height)).resize((1400, 1800)).save(path)
     begin_anew(page)
     attach(page, *letters)
     ask(page, "Read the text in these pictures")

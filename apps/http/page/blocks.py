@@ -54,6 +54,7 @@ audio {width: 320px; max-width: 100%}
 .conversation .message-row .md img {width: auto !important; max-width: 100% !important; max-height: 70vh !important}
 .conversation .user-row .md img {max-height: 240px !important}
 .conversation .icon-button-wrapper.top-panel {display: none}
+.conversation .placeholder {padding: 0 1rem}
 .beside {position: sticky; top: 1rem; align-self: flex-start}
 .told {position: fixed; z-index: 1000; top: 1rem; left: 50%; transform: translateX(-50%); width: min(36rem, 90vw);
   padding: .75rem 1rem; border-radius: .5rem; background: #7c2d12; color: #fff}
@@ -254,7 +255,7 @@ class _Blocks:
             if kind == "failed":
                 said = _says(words.STOPPED if story.in_line else f"**Failed.** {told['message']}")  # type: ignore[typeddict-item]
             else:
-                said = _says(words.answer(story)) if over else _working(words.working(told))  # type: ignore[arg-type]
+                said = _says(words.answer(story)) if over else _working(words.working(story))
             update = {
                 parts.chat: [*until, said, *after],
                 parts.graph: words.picture(story),
