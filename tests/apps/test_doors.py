@@ -179,13 +179,14 @@ def test_the_first_page_offers_examples(page: Page) -> None:
     page.wait("document.querySelector('.user img[src*=\"/api/v1/files/\"]')?.clientWidth > 150")
     said = wait_until_answered(page, 1)
     assert "1,593.96" in said and "invoice-speech.wav" in said
-    assert not page.run("document.querySelector('[data-testid=textbox]').value")
+    assert not page.run(f"{BOX}.value")
+    begin_anew(page)
 
 
 @needs_browser
 def test_a_request_is_answered_in_sound_that_plays(page: Page) -> None:
     ask(page, "Say 'Hello my friend' aloud")
-    said = wait_until_answered(page, 2)
+    said = wait_until_answered(page, 1)
     assert "Hello my friend" in said and "/artifacts/" not in said
     assert page.wait(HEARD) > 0.3
     assert page.wait("document.querySelector('.plan img')?.naturalWidth > 100")
@@ -203,9 +204,9 @@ def test_names_stay_in_their_boxes(page: Page) -> None:
 def test_a_picture_is_read_and_the_conversation_goes_on(page: Page, here: Installation, tmp_path: Path) -> None:
     attach(page, here.photo)
     ask(page, EDGES)
-    wait_until_answered(page, 3)
+    wait_until_answered(page, 2)
     assert page.wait("[...document.querySelectorAll('img[src*=\"/api/v1/files/\"]')].at(-1)?.naturalWidth === 64")
-    requests = json.loads(here.run("trace", "list", "--json").stdout)
+    requests = json.loads(here.run("trace", "list", "--json").stdout)[:2]
     assert len({request["conversation_id"] for request in requests}) == 1
     assert {request["door"] for request in requests} == {"page"}
 
@@ -457,7 +458,7 @@ def test_a_request_is_followed_beyond_a_restart(page: Page, here: Installation, 
     letters = [tmp_path / f"letter{number}.png" for number in range(4)]
     for number, path in enumerate(letters):
         with Image.open("examples/letter.png") as letter:
-            letter.crop((0, number, letter.width, letter.height)).resize((1800, 2400)).save(path)
+            letter.crop((0, number, letter.width, letter.height)).resize((1400, 1800)).save(path)
     begin_anew(page)
     attach(page, *letters)
     ask(page, "Read the text in these pictures")
@@ -471,5 +472,5 @@ def test_a_request_is_followed_beyond_a_restart(page: Page, here: Installation, 
     with here.is_up("--service-port", str(here.service_port)):
         page.wait("!document.body.innerText.includes('Interrupted')")
         page.wait(f"{BOX}?.value === 'Typed while nothing was up'")
-        page.wait("document.querySelectorAll('.bot a[href*=\"/api/v1/files/\"]').length >= 4")
+        page.wait("document.body.innerText.includes('Text of letter3.png')")
         wait_until_answered(page, 1)

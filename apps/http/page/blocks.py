@@ -255,7 +255,7 @@ class _Blocks:
             if kind == "failed":
                 said = _says(words.STOPPED if story.in_line else f"**Failed.** {told['message']}")  # type: ignore[typeddict-item]
             else:
-                said = _says(words.answer(story)) if over else _working(words.working(told))  # type: ignore[arg-type]
+                said = _says(words.answer(story)) if over else _working(words.working(story))
             update = {
                 parts.chat: [*until, said, *after],
                 parts.graph: words.picture(story),

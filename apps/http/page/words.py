@@ -6,7 +6,8 @@ from html import escape
 from urllib.parse import quote
 
 from apps.http.addresses import places_named
-from apps.http.events import Progress, Step
+from apps.http.events import Step
+from apps.http.standing import headline
 from apps.http.standing import steps as steps_of
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.file_links import file_path
@@ -93,11 +94,10 @@ def _file(name: str, sha256: str, mime: str) -> str:
     return link
 
 
-def working(progress: Progress) -> str:
+def working(story: RequestTrace) -> str:
     """How far a request has come, in a line."""
-    steps = progress["steps"]
-    done = sum(step["status"] in ("completed", "cached") for step in steps)
-    return progress["headline"] + (f" ({done} of {len(steps)} steps done)" if steps else "")
+    done = sum(task.status in (TaskStatus.COMPLETED, TaskStatus.CACHED) for task in story.tasks)
+    return headline(story) + (f" ({done} of {len(story.tasks)} steps done)" if story.tasks else "")
 
 
 def picture(story: RequestTrace) -> str:
