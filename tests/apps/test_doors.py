@@ -224,6 +224,7 @@ def test_an_edited_plan_runs_again_and_a_step_that_fails_is_shown_as_such(page: 
     time.sleep(1)
     open_part(page, "Run this plan")
     page.wait("document.body.innerText.includes('Failed.')")
+    assert "Not done: the text. " in page.run("document.body.innerText")
     open_part(page, "Steps, models and reasons")
     page.wait("document.body.innerText.includes('✗ 0 · image-to-text')")
 

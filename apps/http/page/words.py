@@ -59,7 +59,7 @@ def answer(story: RequestTrace) -> str:
     """An answer, and the files that it shows."""
     said = places_named(story, _link) or story.error or "There is no answer."
     if story.status is RequestStatus.FAILED:
-        said = f"**Failed.** {story.error or said}"
+        said = "\n\n".join(filter(None, (f"**Failed.** {story.error or ''}", places_named(story, _link))))
     elif story.status is RequestStatus.CANCELLED:
         said = story.error or "Cancelled."
     elif story.finished_at is None:
