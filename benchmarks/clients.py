@@ -38,16 +38,16 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 import psutil
-from PIL import Image as PILImage
 
 from apps.up.processes import running
+from benchmarks.answered import at_work, completions, numbers_of_lives, times_finished
 from benchmarks.commands import QUESTION, environment, seconds_of
+from benchmarks.memory import megabytes
+from benchmarks.queued_requests import EDGES, noise
 from hugginggpt import up_state
-from hugginggpt.holder import Holder
 from hugginggpt.up_state import Up
 from tests.servers import free_port
 
-EDGES = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "picture.png"}}]
 MOST_SECONDS = 600.0
 """How long a client tries to get one request answered."""
 SERVICE_MEGABYTES = 300.0
@@ -105,7 +105,7 @@ class Client:
         if cached:
             form, file = {"request": QUESTION[1]}, ("invoice.png", Path(QUESTION[3]).read_bytes())
         else:
-            form = {"request": "Draw the edges of this picture", "options": json.dumps({"plan": EDGES})}
+            form = {"request": "Draw the edges of this picture", "options": json.dumps({"plan": [EDGES]})}
             file = ("picture.png", self._picture())
         async with asyncio.timeout(MOST_SECONDS):
             await self._again(partial(self._create, id_, form, file))
@@ -171,7 +171,7 @@ class Client:
 
     def _picture(self) -> bytes:
         buffer = io.BytesIO()
-        PILImage.fromarray(self._random.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(buffer, "PNG")
+        noise(self._random).save(buffer, "PNG")
         return buffer.getvalue()
 
 
@@ -259,23 +259,13 @@ async def _watch(home: Path, seconds: float, watched: Watched) -> None:
         watched.all.append(all_)
         if len(watched.killed) < len(PARTS) and time.monotonic() > began + seconds * (len(watched.killed) + 1) / 3:
             part = PARTS[len(watched.killed)]
-            at_work = [] if part == "service" else await asyncio.to_thread(_at_work)
-            if part == "service" or at_work:
-                for victim in (up.parts[part], *at_work):
+            others = [] if part == "service" else await asyncio.to_thread(at_work)
+            if part == "service" or others:
+                for victim in (up.parts[part], *others):
                     with suppress(ProcessLookupError):
                         os.kill(victim, signal.SIGKILL)
                 watched.killed.append(part)
         await asyncio.sleep(LOOK_SECONDS)
-
-
-def _at_work() -> list[int]:
-    """The processes that answer requests, whoever began them: they would outlive a killed worker."""
-    from hugginggpt.services import get_trace
-
-    requests = get_trace().requests
-    stories = [requests.get(summary.request_id) for summary in requests.latest(1000) if summary.status == "running"]
-    holders = [Holder.parse(story.lives[-1].holder) for story in stories if story.lives]
-    return [holder.pid for holder in holders if holder is not None]
 
 
 def _megabytes(up: Up) -> tuple[float, float]:
@@ -283,7 +273,7 @@ def _megabytes(up: Up) -> tuple[float, float]:
     service = total = 0.0
     for process in running(up.mark, ""):
         with suppress(psutil.Error):
-            size = process.memory_full_info().pss / 1e6
+            size = megabytes(process)
             total += size
             service += size if process.pid == up.parts["service"] else 0.0
     return service, total
@@ -296,8 +286,7 @@ def _kept(ids: list[str], wrong: list[str]) -> dict[str, Any]:
     trace = get_trace()
     stories = [trace.requests.get(summary.request_id) for summary in trace.requests.latest(2 * len(ids))]
     lost = set(ids) - {story.request_id for story in stories if story.finished_at is not None}
-    finished = [sum(life.ending == "finished" for life in story.lives) for story in stories]
-    done = [sum(one.status == "completed" for one in task.attempts) for story in stories for task in story.tasks]
+    finished, done = [times_finished(story) for story in stories], completions(stories)
     wrong = [
         *wrong,
         *(f"{id_} is lost" for id_ in lost),
@@ -312,7 +301,7 @@ def _kept(ids: list[str], wrong: list[str]) -> dict[str, Any]:
     if len(stories) != len(ids):
         wrong.append(f"{len(stories)} requests in the trace")
     return {
-        "lives": dict(sorted(Counter(len(story.lives) for story in stories).items())),
+        "lives": numbers_of_lives(stories),
         "tasks": sum(done),
         "tasks_done_again": sum(times > 1 for times in done),
         "wrong": wrong,

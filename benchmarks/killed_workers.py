@@ -17,13 +17,10 @@ import json
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from benchmarks.answered import at_work, completions, numbers_of_lives, times_finished
 from benchmarks.installation import Part, installation
 from benchmarks.queued_requests import EDGES, put_in_line
-
-if TYPE_CHECKING:
-    from hugginggpt.trace.story import RequestTrace
 
 PLAN = [EDGES, {"task": "hed-control", "id": 1, "dep": [0], "args": {"image": "<GENERATED>-0"}}]
 DOWN_SECONDS = 10.0
@@ -84,13 +81,7 @@ def _answer(count: int, victims: list[Part], kills: int) -> int:
 
 def _is_at_work(flow_worker: Part) -> bool:
     """Whether a request is in the hands of a process that a flow worker started."""
-    from hugginggpt.services import get_trace
-
-    started = {process.pid for process in flow_worker.processes}
-    requests = get_trace().requests
-    stories = [requests.get(one.request_id) for one in requests.latest(1000) if one.status == "running"]
-    holders = [story.lives[-1].holder for story in stories if story.lives and story.lives[-1].ended_at is None]
-    return any(int(holder.split(":")[-2]) in started for holder in holders)
+    return not {process.pid for process in flow_worker.processes}.isdisjoint(at_work())
 
 
 def _figures(count: int) -> dict[str, object]:
@@ -98,19 +89,14 @@ def _figures(count: int) -> dict[str, object]:
 
     trace = get_trace()
     stories = [trace.requests.get(summary.request_id) for summary in trace.requests.latest(count)]
-    completed = [_completed(story) for story in stories]
+    times = completions(stories)
     return {
         "status": dict(Counter(str(story.status) for story in stories)),
-        "answered_once": all(sum(life.ending == "finished" for life in story.lives) == 1 for story in stories),
-        "lives": dict(sorted(Counter(len(story.lives) for story in stories).items())),
-        "tasks": sum(len(tasks) for tasks in completed),
-        "tasks_done_again": sum(times > 1 for tasks in completed for times in tasks),
+        "answered_once": all(times_finished(story) == 1 for story in stories),
+        "lives": numbers_of_lives(stories),
+        "tasks": len(times),
+        "tasks_done_again": sum(count > 1 for count in times),
     }
-
-
-def _completed(story: "RequestTrace") -> list[int]:
-    """How often each task of a request was completed."""
-    return [sum(attempt.status == "completed" for attempt in task.attempts) for task in story.tasks]
 
 
 if __name__ == "__main__":

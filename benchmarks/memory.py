@@ -43,13 +43,14 @@ def _sizes(home: Path) -> dict[str, float]:
     """Megabytes of each part with all that it started, and of the supervisor."""
     up = up_state.read(home)
     assert up is not None
-    sizes = {"supervisor": _megabytes(psutil.Process(up.pid))}
+    sizes = {"supervisor": megabytes(psutil.Process(up.pid))}
     for part in up.parts:
-        sizes[part] = sum(_megabytes(process) for process in running(up.mark, part))
+        sizes[part] = sum(megabytes(process) for process in running(up.mark, part))
     return sizes
 
 
-def _megabytes(process: psutil.Process) -> float:
+def megabytes(process: psutil.Process) -> float:
+    """The proportional set size of a process."""
     size: int = process.memory_full_info().pss
     return size / 1e6
 

@@ -157,9 +157,14 @@ def put_in_line(count: int, seed: int = 0, plan: Sequence[Mapping[str, object]] 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
         for number in range(count):
-            PILImage.fromarray(random.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(path)
+            noise(random).save(path)
             submission = Submission(request=f"Draw the edges of picture {number}", files=(str(path),), plan=list(plan))
             submit(submission, get_settings(), get_store(), get_trace())
+
+
+def noise(random: np.random.Generator) -> PILImage.Image:
+    """A small picture of random colours, which nobody has seen before."""
+    return PILImage.fromarray(random.integers(0, 255, (96, 128, 3), dtype=np.uint8))
 
 
 if __name__ == "__main__":

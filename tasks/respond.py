@@ -22,6 +22,7 @@ from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskOutcome
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
+from hugginggpt.trace.file_names import stored_places
 from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import Answer, RequestTrace
@@ -98,8 +99,7 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
 
 
 def _final_state(story: RequestTrace, answer: str | None) -> State[Any]:
-    addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
-    data = report(story, addresses).model_dump(mode="json")
+    data = report(story, stored_places(story, get_store())).model_dump(mode="json")
     if story.status is RequestStatus.COMPLETED:
         return Completed(message=answer, data=data)
     if story.status is RequestStatus.PARTIAL:

@@ -88,8 +88,9 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
 def stored_paths(story: "RequestTrace") -> dict[str, str]:
     """Where each file of a request is in the artifact store, by its SHA-256."""
     from hugginggpt.services import get_store
+    from hugginggpt.trace.file_names import stored_places
 
-    return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+    return stored_places(story, get_store())
 
 
 def _copy(ended: "Ended", folder: Path) -> tuple[dict[str, Path], str]:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from hugginggpt.file_links import file_path, signed_path
 from hugginggpt.services import get_store
-from hugginggpt.trace.file_names import moved, named_files
+from hugginggpt.trace.file_names import moved, named_files, stored_places
 from hugginggpt.trace.story import RequestTrace
 
 Address = Callable[[str, str], str]
@@ -37,7 +37,7 @@ def addresses(story: RequestTrace, address: Address | None) -> dict[str, str]:
         address: the addresses for the client; None for the places in the store.
     """
     if address is None:
-        return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+        return stored_places(story, get_store())
     return {
         file.artifact.sha256: address(file.artifact.sha256, name + file.artifact.ending)
         for name, file in named_files(story)

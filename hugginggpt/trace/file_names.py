@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.plan.origins import Names, origins
 from hugginggpt.trace.story import OutputFile, RequestTrace
@@ -35,6 +36,11 @@ def named_files(story: RequestTrace) -> list[tuple[str, OutputFile]]:
         taken.add((name, file.artifact.ending))
         names[file.artifact.sha256] = name, file
     return list(names.values())
+
+
+def stored_places(story: RequestTrace, store: ArtifactStore) -> dict[str, str]:
+    """Where each file that a request made is in the store, by its SHA-256."""
+    return {file.artifact.sha256: store.address(file.artifact) for file in story.files}
 
 
 def moved(story: RequestTrace, places: Mapping[str, str], elsewhere: Mapping[str, str]) -> str:
